@@ -1,0 +1,137 @@
+/*
+ * mod_hie_fhir: the FHIR repository as a handler.
+ *
+ *     <Location "/fhir">
+ *         HieFhir On
+ *     </Location>
+ *
+ * The job runs on the worker thread that has the request: it may wait there.
+ */
+
+#include "mod_hie_common/hie_httpd.h"
+
+#include <http_config.h>
+#include <http_core.h>
+#include <http_log.h>
+#include <http_protocol.h>
+#include <http_request.h>
+
+
+module AP_MODULE_DECLARE_DATA hie_fhir_module;
+
+static const char *
+set_fhir(cmd_parms *cmd, void *dirv, int on)
+{
+    return hie_httpd_set_location(cmd, &hie_fhir_module, dirv, on);
+}
+
+
+static const hie_httpd_location_t *
+location_of(request_rec *r)
+{
+    const hie_httpd_location_t  *loc;
+
+    loc = ap_get_module_config(r->per_dir_config, &hie_fhir_module);
+
+    return loc->on == 1 ? loc : NULL;
+}
+
+
+/*
+ * map_to_storage and type_checker: there is no file. Nothing has to be looked
+ * up in a file system, and the id "a.gz" is no encoding.
+ */
+static int
+no_file(request_rec *r)
+{
+    return location_of(r) != NULL ? OK : DECLINED;
+}
+
+
+static int
+handle(request_rec *r)
+{
+    const hie_httpd_location_t  *loc = location_of(r);
+    hie_httpd_job_t             *hj;
+    hie_request_t               *req;
+    int                          rv;
+
+    if (loc == NULL) {
+        return DECLINED;
+    }
+
+    /* A job serves one request. An internal redirect of a request that had
+     * one, or a subrequest, whose output would become part of a page, is not
+     * an interaction of this interface. */
+    if (r->main != NULL || hie_httpd_job(r) != NULL) {
+        ap_log_rerror(APLOG_MARK, APLOG_ERR, 0, r,
+                      "HIE6010: a subrequest, a second job for one request, "
+                      "or a HieConsent location: refused");
+        return HTTP_FORBIDDEN;
+    }
+
+    /* No mod_cache, whoever configures it: it would answer the next one
+     * without asking who that is. */
+    apr_table_setn(r->subprocess_env, "no-cache", "1");
+
+    if (!hie_httpd_begin(r, loc, &hj)) {
+        hie_httpd_send(r, r->output_filters, hie_response_busy());
+        return OK;
+    }
+
+    /* The job has seen the headers; httpd must not cut ranges out of what
+     * it answers (RFC 9110 section 14.2 lets a server ignore Range). */
+    apr_table_unset(r->headers_in, "Range");
+
+    req = hie_job_request(hj->job);
+    rv = hie_httpd_read_body(r, hj->conf->fhir.max_body, &req->body);
+    if (rv != OK) {
+        return rv;
+    }
+
+    hie_job_serve(hj->job);
+
+    /* OK whatever the status is: the response is complete, and an
+     * ErrorDocument must not take its place. */
+    hie_httpd_send(r, r->output_filters, hie_job_response(hj->job));
+
+    return OK;
+}
+
+
+static int
+check(apr_pool_t *pconf, apr_pool_t *plog, apr_pool_t *ptemp, server_rec *s)
+{
+    return hie_httpd_check_audit(s, &hie_fhir_module);
+}
+
+
+static void
+register_hooks(apr_pool_t *p)
+{
+    static const char *const  before_proxy[] = { "mod_proxy.c", NULL };
+
+    ap_hook_check_config(check, NULL, NULL, APR_HOOK_MIDDLE);
+    ap_hook_map_to_storage(no_file, NULL, before_proxy, APR_HOOK_FIRST);
+    ap_hook_type_checker(no_file, NULL, NULL, APR_HOOK_FIRST);
+    ap_hook_handler(handle, NULL, before_proxy, APR_HOOK_FIRST);
+}
+
+
+static const command_rec  commands[] = {
+    AP_INIT_FLAG("HieFhir", set_fhir, NULL, ACCESS_CONF,
+                 "On: this location is the FHIR repository"),
+    { NULL }
+};
+
+
+AP_DECLARE_MODULE(hie_fhir) = {
+    STANDARD20_MODULE_STUFF,
+    hie_httpd_create_location,
+    hie_httpd_merge_locations,
+    hie_httpd_create_server,
+    NULL,
+    commands,
+    register_hooks,
+    0
+};

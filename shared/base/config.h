@@ -1,0 +1,92 @@
+/*
+ * config: the one file, hie.yaml, read by both servers and by hiectl.
+ *
+ * Everything that is not about a location stands there. An unknown key, a
+ * wrong type, a value out of range or a file that cannot be read is an error
+ * that names file, line and what was expected.
+ */
+
+#ifndef HIE_CONFIG_H
+#define HIE_CONFIG_H
+
+#include "base/base.h"
+
+typedef struct {
+    const char  *issuer;         /* the token's iss, compared exactly */
+    const char  *key_file;       /* PEM, a public key (SubjectPublicKeyInfo) */
+    const char  *algorithm;      /* RS256 or ES256; no other is accepted */
+    bool         administrators; /* may it issue the hie/admin scope? */
+} hie_config_issuer_t;
+
+typedef struct {
+    const char  *path;           /* of the file itself, absolute */
+
+    const char  *node;           /* [a-z][a-z0-9_]{0,30}: names the schema */
+
+    struct {
+        const char  *conninfo;           /* libpq connection string */
+        const char  *admin_conninfo;     /* the owner: hiectl migrate only */
+        int          connections;        /* at most, per process */
+        int          acquire_timeout;    /* ms to wait for a connection */
+        int          statement_timeout;  /* ms */
+    } database;
+
+    struct {
+        const char  *url;        /* redis://host:port/db or a path; or NULL */
+        int          timeout;    /* ms */
+    } redis;
+
+    struct {
+        const char  *directory;  /* absolute; shared by the node's processes */
+        apr_size_t   segment;    /* bytes; a segment never grows beyond it */
+        apr_size_t   buffer;     /* bytes waiting for a sync, per journal */
+    } journal;
+
+    struct {
+        const char           *audience;   /* NULL: aud is not checked */
+        int                   leeway;     /* seconds of clock difference */
+        int                   n_issuers;
+        hie_config_issuer_t  *issuers;
+        /* who a request on a location without authentication is */
+        const char           *local_subject;
+        int                   n_local_organizations;
+        const char          **local_organizations;
+        /* signing key of `hiectl token`, NULL where tokens come from outside */
+        const char           *sign_key_file;
+        const char           *sign_issuer;
+    } access;
+
+    struct {
+        bool         default_permit;  /* no Consent of the patient: permit? */
+    } consent;
+
+    struct {
+        apr_size_t   max_body;        /* bytes of a request body */
+        int          max_depth;       /* nesting of a JSON document */
+        int          max_entries;     /* of a Bundle */
+        int          default_count;   /* resources of a search page */
+        int          max_count;
+        bool         update_create;   /* may PUT create? */
+        const char  *public_url;      /* scheme://host[:port], or NULL: Host */
+    } fhir;
+
+    struct {
+        apr_size_t   max_body;        /* bytes of a response to be judged */
+    } gateway;
+
+    struct {
+        apr_size_t   max_message;     /* bytes of one HL7 message */
+        const char  *identifier_system; /* prefix of systems made of HD.1 */
+        const char  *timezone;        /* +hh:mm of times without a zone */
+    } mllp;
+} hie_config_t;
+
+/*
+ * Reads and checks the file, in `pool`. Blocking only in that it reads local
+ * files (this one and the keys that it names): for start-up, not for requests.
+ */
+hie_rc_t
+hie_config_load(const char *path, apr_pool_t *pool, hie_config_t **out,
+                hie_error_t *err);
+
+#endif

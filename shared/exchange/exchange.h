@@ -1,0 +1,176 @@
+/*
+ * exchange: the runtime of a process, and the job: one request or one message
+ * from arrival to outcome. What the adapters call, and all that they call.
+ */
+
+#ifndef HIE_EXCHANGE_H
+#define HIE_EXCHANGE_H
+
+#include "base/base.h"
+#include "base/config.h"
+
+/*
+ * The runtime: database pool, journals, keys, background worker. One per
+ * process and configuration file, counted: two modules that name the same
+ * file share it. Begin it after the fork, in the process that serves; one
+ * inherited over a fork is forgotten, not used.
+ */
+typedef struct hie_runtime_t  hie_runtime_t;
+
+/* Checks what can be checked without a database: for -t. `pool` is the
+ * caller's. Reads local files. */
+hie_rc_t
+hie_runtime_check(const char *config_path, apr_pool_t *pool,
+                  hie_error_t *err);
+
+/* Starts or joins the runtime. A database that is down is no error. It may
+ * wait up to `warm_ms` for the first connections to be ready (0: does not). */
+typedef enum {
+    HIE_RUNTIME_SERVER = 1,     /* jobs and, if elected, background work */
+    HIE_RUNTIME_TOOL            /* jobs only: hiectl */
+} hie_runtime_kind_t;
+
+HIE_BLOCKING hie_rc_t
+hie_runtime_acquire(const char *config_path, hie_runtime_kind_t kind,
+                    int warm_ms, hie_runtime_t **out, hie_error_t *err);
+
+/* The last user's release stops the threads, syncs the journals and closes
+ * the connections. No job may be alive. */
+HIE_BLOCKING void
+hie_runtime_release(hie_runtime_t *rt);
+
+const hie_config_t *
+hie_runtime_config(const hie_runtime_t *rt);
+
+
+/*
+ * The job.
+ */
+typedef struct {
+    hie_str_t  name;
+    hie_str_t  value;
+} hie_header_t;
+
+/* What the adapter fills in: spans into the server's memory, which must stay
+ * until the job function that uses them has returned. */
+typedef struct {
+    hie_str_t            method;
+    hie_str_t            scheme;      /* http or https */
+    hie_str_t            host;        /* Host, with port */
+    hie_str_t            base;        /* of the location: "/fhir", no final / */
+    hie_str_t            path;        /* below base, undecoded: "/Patient/1" */
+    hie_str_t            query;       /* without '?', ptr NULL if none */
+    int                  n_headers;
+    const hie_header_t  *headers;
+    hie_str_t            body;
+    int                  body_file;   /* descriptor of a file, or -1 */
+    hie_str_t            peer;        /* network address of the client */
+    hie_str_t            tls_subject; /* of a verified client certificate */
+    bool                 local;       /* a location without authentication,
+                                         both ends on loopback: see access.h */
+} hie_request_t;
+
+/* What the adapter sends. Lives as long as the job. Date, Server and
+ * Content-Length are the server's business. */
+typedef struct {
+    int            status;
+    int            n_headers;
+    hie_header_t   headers[12];
+    hie_str_t      body;
+} hie_response_t;
+
+typedef struct hie_job_t  hie_job_t;
+
+/* Its own pool, its own allocator: it may be made on one thread and served on
+ * another, and belongs to one at a time. */
+hie_job_t *
+hie_job_create(hie_runtime_t *rt);
+void
+hie_job_destroy(hie_job_t *job);
+hie_request_t *
+hie_job_request(hie_job_t *job);
+hie_response_t *
+hie_job_response(hie_job_t *job);
+apr_pool_t *
+hie_job_pool(hie_job_t *job);
+
+/*
+ * Repository: authenticates, decides, serves, and has the PENDING record on
+ * disk when it returns. The response is always filled in, errors too.
+ */
+HIE_BLOCKING void
+hie_job_serve(hie_job_t *job);
+
+/* The same, but returns before the record is durable where there is one to
+ * wait for: then true, and `cb` is called once on another thread when the
+ * response may be sent (it may have changed into a 503). False: send it now. */
+typedef void hie_job_cb(void *baton);
+HIE_BLOCKING bool
+hie_job_serve_async(hie_job_t *job, hie_job_cb *cb, void *baton);
+
+/*
+ * Gateway, in front of a protected server. Authenticates, judges the query,
+ * loads what is withheld, has the PENDING record on disk. HIE_OK: pass the
+ * request on and judge the response; anything else: send the job's response
+ * instead.
+ */
+HIE_BLOCKING hie_rc_t
+hie_job_authorize(hie_job_t *job);
+
+/* Judges the whole response of the protected server. Pure, so it may run on
+ * an event loop; `body` bounded by gateway.max_body. The job's response is
+ * what must be sent: nothing of the original but what it contains, no header
+ * of the original at all. `encoded`: it had a Content-Encoding. */
+void
+hie_job_redact(hie_job_t *job, int status, hie_str_t content_type,
+               bool encoded, hie_str_t body);
+
+/* The response could not be obtained or held: the job's response is a 502. */
+void
+hie_job_refuse(hie_job_t *job, const char *detail);
+
+/*
+ * MLLP: one message. The answer is response->body, framed; when it is empty
+ * there is nothing to acknowledge (the journal could not take it): close the
+ * connection. request->peer and tls_subject name the source, `connection` an
+ * id of the connection (ULID) whose order is kept.
+ */
+HIE_BLOCKING void
+hie_job_message(hie_job_t *job, const char *connection, hie_str_t message);
+
+/* The outcome, once, after the last byte or the failure. Does not block. */
+void
+hie_job_complete(hie_job_t *job, int status, int64_t bytes, bool aborted);
+
+/* A response for when there is no capacity: 503, Retry-After, an
+ * OperationOutcome. Static; for an adapter that could not even make a job. */
+const hie_response_t *
+hie_response_busy(void);
+
+
+/*
+ * Background work (shipping of audit, transformation of messages), in the one
+ * process of the node that holds the lock. Servers do it by themselves;
+ * `hiectl worker` calls this until `*stop`.
+ */
+HIE_BLOCKING hie_rc_t
+hie_worker_run(hie_runtime_t *rt, volatile bool *stop, hie_error_t *err);
+
+
+/*
+ * Loading: for hiectl. One Bundle or one line of NDJSON after the other; ids
+ * are kept, `urn:uuid` references are resolved.
+ */
+typedef void hie_load_progress_cb(void *baton, int64_t done, int64_t total);
+
+typedef struct {
+    int64_t  resources;          /* written now */
+    bool     skipped;            /* was loaded before */
+} hie_load_result_t;
+
+HIE_BLOCKING hie_rc_t
+hie_load_file(hie_runtime_t *rt, const char *path, bool again,
+              hie_load_progress_cb *progress, void *baton,
+              hie_load_result_t *out, hie_error_t *err);
+
+#endif

@@ -1,0 +1,290 @@
+/*
+ * The job: from arrival to outcome.
+ */
+
+#include <string.h>
+
+#include <apr_strings.h>
+
+#include "exchange/private.h"
+
+
+hie_job_t *
+hie_job_create(hie_runtime_t *rt)
+{
+    hie_job_t   *job;
+    apr_pool_t  *pool;
+
+    pool = hie_pool_create(NULL, "hie-job");
+    job = apr_pcalloc(pool, sizeof(*job));
+    job->pool = pool;
+    job->rt = rt;
+    job->request.body_file = -1;
+    return job;
+}
+
+
+void
+hie_job_destroy(hie_job_t *job)
+{
+    apr_pool_destroy(job->pool);
+}
+
+
+hie_request_t *
+hie_job_request(hie_job_t *job)
+{
+    return &job->request;
+}
+
+
+hie_response_t *
+hie_job_response(hie_job_t *job)
+{
+    return &job->response;
+}
+
+
+apr_pool_t *
+hie_job_pool(hie_job_t *job)
+{
+    return job->pool;
+}
+
+
+static void
+audit_describe(hie_job_t *job)
+{
+    hie_audit_row_t        *row;
+    const hie_principal_t  *p;
+
+    row = &job->audit;
+    p = job->principal;
+
+    row->peer = job->request.peer;
+    row->interaction = hie_str(hie_request_interaction_code(job->todo.what));
+    row->type = job->todo.type;
+    row->query = job->todo.query;
+    if (row->resource_id.ptr == NULL) {
+        row->resource_id = job->todo.id;
+    }
+
+    if (p == NULL) {
+        row->decision = HIE_STR("none");
+        return;
+    }
+
+    row->subject = p->subject;
+    row->issuer = p->issuer;
+    if (p->n_organizations > 0) {
+        row->organization = p->organizations[0];
+    }
+
+    if (row->decision.ptr == NULL) {
+        row->decision = p->administrator ? HIE_STR("custodian")
+                                         : HIE_STR("permit");
+    }
+}
+
+
+hie_rc_t
+hie_job_audit(hie_job_t *job, hie_error_t *err)
+{
+    hie_rc_t  rc;
+
+    audit_describe(job);
+    rc = hie_audit_pending(job->rt->audit, &job->audit, job->pool, &job->seq,
+                           err);
+    job->audited = (rc == HIE_OK);
+    return rc;
+}
+
+
+static hie_rc_t
+interact(hie_job_t *job)
+{
+    switch (job->todo.what) {
+    case HIE_DO_METADATA:
+        return hie_do_metadata(job);
+
+    case HIE_DO_READ:
+    case HIE_DO_VREAD:
+        return hie_do_read(job);
+
+    case HIE_DO_SEARCH:
+        return hie_do_search(job);
+
+    case HIE_DO_CREATE:
+        return hie_do_create(job);
+
+    case HIE_DO_UPDATE:
+        return hie_do_update(job);
+
+    case HIE_DO_TRANSACTION:
+        return hie_do_transaction(job);
+    }
+
+    return hie_fail(&job->error, HIE_INTERNAL, "", "no such interaction");
+}
+
+
+static hie_may_t
+may_of(hie_do_t what)
+{
+    switch (what) {
+    case HIE_DO_SEARCH:
+        return HIE_MAY_SEARCH;
+
+    case HIE_DO_CREATE:
+        return HIE_MAY_CREATE;
+
+    case HIE_DO_UPDATE:
+        return HIE_MAY_UPDATE;
+
+    default:
+        return HIE_MAY_READ;
+    }
+}
+
+
+static hie_rc_t
+admit(hie_job_t *job)
+{
+    hie_rc_t          rc;
+    hie_principal_t  *p;
+
+    rc = hie_request_route(job);
+    if (rc == HIE_OK && job->todo.what == HIE_DO_METADATA) {
+        /* The statement of what the server can do names no patient and is
+         * what a client reads to learn how to authenticate. */
+        return hie_request_media(job);
+    }
+
+    /* A wrong path is told only to those who may ask at all. */
+    if (hie_request_authenticate(job) != HIE_OK) {
+        return job->error.rc;
+    }
+
+    if (rc != HIE_OK) {
+        return hie_request_route(job);
+    }
+
+    p = job->principal;
+    job->decision = hie_consent_decide(job->rt->config, p->administrator,
+                                       p->organizations, p->n_organizations,
+                                       job->pool);
+
+    rc = hie_request_media(job);
+    if (rc != HIE_OK || job->todo.what == HIE_DO_TRANSACTION) {
+        return rc;               /* a transaction is judged by its entries */
+    }
+
+    return hie_request_permit(job, may_of(job->todo.what), job->todo.type);
+}
+
+
+/* Everything but the wait for the disk. False: nothing to wait for. */
+static bool
+serve(hie_job_t *job)
+{
+    hie_rc_t     rc;
+    hie_error_t  err;
+
+    hie_request_base_url(job);
+
+    rc = admit(job);
+    if (rc == HIE_OK) {
+        rc = interact(job);
+    }
+
+    if (rc != HIE_OK) {
+        if (rc == HIE_FORBIDDEN) {
+            job->audit.decision = HIE_STR("deny");
+        }
+
+        hie_respond_error(job, &job->error);
+    }
+
+    if (rc == HIE_OK && job->todo.what == HIE_DO_METADATA) {
+        return false;
+    }
+
+    if (hie_job_audit(job, &err) != HIE_OK) {
+        hie_respond_error(job, &err);
+        return false;
+    }
+
+    return true;
+}
+
+
+void
+hie_job_serve(hie_job_t *job)
+{
+    hie_error_t  err;
+
+    if (serve(job)
+        && hie_journal_wait(job->rt->audit, job->seq, &err) != HIE_OK)
+    {
+        hie_respond_error(job, &err);
+    }
+}
+
+
+static void
+durable(void *baton, hie_rc_t rc)
+{
+    hie_job_t  *job = baton;
+
+    if (rc != HIE_OK) {
+        job->response = *hie_response_busy();
+    }
+
+    job->cb(job->baton);
+}
+
+
+bool
+hie_job_serve_async(hie_job_t *job, hie_job_cb *cb, void *baton)
+{
+    hie_error_t  err;
+
+    if (!serve(job)) {
+        return false;
+    }
+
+    job->cb = cb;
+    job->baton = baton;
+    if (hie_journal_notify(job->rt->audit, job->seq, durable, job, &err)
+        != HIE_OK)
+    {
+        hie_respond_error(job, &err);
+        return false;
+    }
+
+    return true;
+}
+
+
+void
+hie_job_complete(hie_job_t *job, int status, int64_t bytes, bool aborted)
+{
+    hie_error_t  err;
+
+    if (!job->audited || job->completed) {
+        return;
+    }
+
+    job->completed = true;
+    job->audit.complete = true;
+    job->audit.completed = apr_time_now();
+    job->audit.status = status;
+    job->audit.bytes = bytes;
+    job->audit.aborted = aborted;
+
+    if (hie_audit_complete(job->rt->audit, &job->audit, &err) != HIE_OK) {
+        hie_log(HIE_LOG_ERROR, "HIE5001",
+                "audit record %s is left without its outcome: %s",
+                job->audit.id, err.detail);
+    }
+}

@@ -1,0 +1,219 @@
+/*
+ * What the files of this room share.
+ */
+
+#ifndef HIE_EXCHANGE_PRIVATE_H
+#define HIE_EXCHANGE_PRIVATE_H
+
+#include <pthread.h>
+#include <sys/types.h>
+
+#include "access/access.h"
+#include "audit/audit.h"
+#include "base/base.h"
+#include "base/config.h"
+#include "consent/consent.h"
+#include "exchange/exchange.h"
+#include "fhir/fhir.h"
+#include "journal/journal.h"
+#include "store/store.h"
+
+#define HIE_MESSAGE_JOURNAL  "hl7v2"
+
+struct hie_runtime_t {
+    apr_pool_t          *pool;
+    pid_t                pid;          /* whose runtime this is */
+    int                  users;
+    hie_runtime_kind_t   kind;
+    hie_config_t        *config;
+    hie_store_t         *store;
+    hie_access_t        *access;
+    hie_journal_t       *audit;
+
+    pthread_mutex_t      lock;         /* of the two below */
+    hie_journal_t       *messages;     /* opened by the first message */
+    bool                 secret_known;
+    unsigned char        secret[32];
+
+    hie_thread_t        *worker;
+    volatile bool        stop;
+
+    hie_runtime_t       *next;
+};
+
+/* What a request asks for, as it stands in the path. */
+typedef enum {
+    HIE_DO_METADATA = 1, HIE_DO_READ, HIE_DO_VREAD, HIE_DO_SEARCH,
+    HIE_DO_CREATE, HIE_DO_UPDATE, HIE_DO_TRANSACTION
+} hie_do_t;
+
+typedef struct {
+    hie_do_t   what;
+    hie_str_t  type;
+    hie_str_t  id;
+    int64_t    version;
+    hie_str_t  query;            /* search parameters, '&' separated */
+} hie_interaction_t;
+
+struct hie_job_t {
+    apr_pool_t         *pool;
+    hie_runtime_t      *rt;
+    hie_request_t       request;
+    hie_response_t      response;
+    hie_error_t         error;
+    hie_interaction_t   todo;
+    hie_str_t           base_url;    /* scheme://host/base */
+
+    hie_principal_t    *principal;
+    hie_decision_t     *decision;
+
+    hie_audit_row_t     audit;
+    bool                audited;     /* a PENDING record was appended */
+    bool                completed;
+    uint64_t            seq;
+
+    hie_gate_t          gate;        /* gateway mode */
+    hie_str_t           gate_type;
+
+    hie_job_cb         *cb;
+    void               *baton;
+};
+
+
+/* runtime.c */
+hie_rc_t
+hie_runtime_messages(hie_runtime_t *rt, hie_journal_t **out,
+                     hie_error_t *err);
+hie_rc_t
+hie_runtime_secret(hie_runtime_t *rt, unsigned char out[32],
+                   hie_error_t *err);
+
+/* request.c: who and what. Each fills job->error on failure. */
+hie_str_t
+hie_request_header(const hie_request_t *r, const char *name);
+hie_rc_t
+hie_request_authenticate(hie_job_t *job);
+hie_rc_t
+hie_request_permit(hie_job_t *job, hie_may_t may, hie_str_t type);
+hie_rc_t
+hie_request_route(hie_job_t *job);
+hie_rc_t
+hie_request_media(hie_job_t *job);
+/* Reads request->body_file, if that is where the body is. */
+hie_rc_t
+hie_request_body(hie_job_t *job, hie_str_t *body);
+void
+hie_request_base_url(hie_job_t *job);
+const char *
+hie_request_interaction_code(hie_do_t what);
+
+/* respond.c */
+void
+hie_respond(hie_job_t *job, int status, hie_str_t body);
+void
+hie_respond_header(hie_job_t *job, const char *name, hie_str_t value);
+void
+hie_respond_error(hie_job_t *job, const hie_error_t *err);
+/* ETag and Last-Modified of one version of a resource. */
+void
+hie_respond_version(hie_job_t *job, int64_t version, apr_time_t updated);
+
+/* interaction.c: the interactions; the response is filled in on HIE_OK. */
+hie_rc_t
+hie_do_read(hie_job_t *job);
+/* search.c */
+hie_rc_t
+hie_do_search(hie_job_t *job);
+/* The query of a URL as the store takes it. Control parameters (_count,
+ * _total, …) are refused when `criteria_only`. */
+typedef struct {
+    hie_query_t  query;
+    hie_str_t    cursor;         /* of _cursor, ptr NULL if none */
+    hie_str_t    rest;           /* the query string without _cursor */
+    bool         count_only;     /* _summary=count */
+} hie_search_t;
+
+hie_rc_t
+hie_search_parse(const hie_config_t *conf, hie_str_t type, hie_str_t query,
+                 hie_str_t base_url, bool criteria_only, apr_pool_t *pool,
+                 hie_search_t *out, hie_error_t *err);
+
+/* page.c: the token of a page, sealed (AES-256-GCM) and bound to the query
+ * and to the requester, so that it tells and proves nothing. */
+hie_rc_t
+hie_page_seal(hie_job_t *job, hie_str_t type, hie_str_t query, int64_t after,
+              hie_str_t *out, hie_error_t *err);
+hie_rc_t
+hie_page_open(hie_job_t *job, hie_str_t type, hie_str_t query,
+              hie_str_t token, int64_t *after, hie_error_t *err);
+
+/* metadata.c */
+hie_rc_t
+hie_do_metadata(hie_job_t *job);
+
+/* write.c */
+hie_rc_t
+hie_do_create(hie_job_t *job);
+hie_rc_t
+hie_do_update(hie_job_t *job);
+
+/* One resource on its way into the store: stamped, indexed. `consents` are
+ * taken from it when it is a Consent. */
+hie_rc_t
+hie_write_prepare(const hie_doc_t *d, hie_str_t type, hie_str_t id,
+                  int64_t version, apr_time_t now, hie_str_t base_url,
+                  apr_pool_t *pool, hie_put_t *put, hie_error_t *err);
+
+/* bundle.c */
+hie_rc_t
+hie_do_transaction(hie_job_t *job);
+
+/* A create with If-None-Exist: `bytes` is the Bundle of the one entry. */
+hie_rc_t
+hie_do_create_one(hie_job_t *job, hie_str_t bytes);
+
+/* What became of one entry. */
+typedef struct {
+    int          status;         /* 200 or 201 */
+    hie_str_t    type;
+    hie_str_t    id;
+    int64_t      version;
+    apr_time_t   updated;
+} hie_bundle_result_t;
+
+typedef struct {
+    const hie_config_t   *conf;
+    const hie_visible_t  *visible;
+    hie_str_t             base_url;
+    bool                  keep_ids;    /* of resources to be created */
+} hie_bundle_rules_t;
+
+/* All entries in one transaction that the caller has begun and ends. */
+hie_rc_t
+hie_bundle_apply(hie_store_tx_t *tx, const hie_doc_t *d,
+                 const hie_bundle_t *bundle, const hie_bundle_rules_t *rules,
+                 apr_pool_t *pool, hie_bundle_result_t **results,
+                 hie_error_t *err);
+
+/* job.c */
+/* Appends the PENDING record. Without a journal nothing leaves. */
+hie_rc_t
+hie_job_audit(hie_job_t *job, hie_error_t *err);
+
+/* worker.c */
+void
+hie_worker_main(void *runtime);
+
+/* message.c: the record of a message in the journal. */
+typedef struct {
+    char        id[HIE_ULID_LEN + 1];
+    apr_time_t  received;
+    hie_str_t   source;          /* peer, certificate, connection */
+    hie_str_t   message;
+} hie_message_record_t;
+
+hie_rc_t
+hie_message_decode(hie_str_t record, hie_message_record_t *out,
+                   hie_error_t *err);
+
+#endif

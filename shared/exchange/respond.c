@@ -1,0 +1,126 @@
+/*
+ * Filling in the response.
+ */
+
+#include <string.h>
+
+#include <apr_strings.h>
+
+#include "exchange/private.h"
+
+#define FHIR_JSON  "application/fhir+json; charset=utf-8"
+
+static const char busy_body[] =
+    "{\"resourceType\":\"OperationOutcome\",\"issue\":[{\"severity\":"
+    "\"error\",\"code\":\"transient\",\"diagnostics\":\"The server has no "
+    "capacity for this request now; try again.\"}]}";
+
+static const hie_response_t busy = {
+    503, 3,
+    { { { "Content-Type", 12 },
+        { FHIR_JSON, sizeof(FHIR_JSON) - 1 } },
+      { { "Retry-After", 11 }, { "1", 1 } },
+      { { "Cache-Control", 13 }, { "no-store", 8 } } },
+    { busy_body, sizeof(busy_body) - 1 }
+};
+
+
+const hie_response_t *
+hie_response_busy(void)
+{
+    return &busy;
+}
+
+
+void
+hie_respond(hie_job_t *job, int status, hie_str_t body)
+{
+    hie_response_t  *r;
+
+    r = &job->response;
+    r->status = status;
+    r->n_headers = 0;
+    r->body = body;
+    if (body.len > 0) {
+        hie_respond_header(job, "Content-Type", HIE_STR(FHIR_JSON));
+    }
+
+    /* What one requester may see is not for a cache between. */
+    hie_respond_header(job, "Cache-Control", HIE_STR("no-store"));
+}
+
+
+void
+hie_respond_header(hie_job_t *job, const char *name, hie_str_t value)
+{
+    hie_response_t  *r;
+
+    r = &job->response;
+    if (r->n_headers
+        == (int) (sizeof(r->headers) / sizeof(r->headers[0])))
+    {
+        hie_log(HIE_LOG_ERROR, "HIE5002", "no room for header %s", name);
+        return;
+    }
+
+    r->headers[r->n_headers].name = hie_str(name);
+    r->headers[r->n_headers].value = value;
+    r->n_headers++;
+}
+
+
+void
+hie_respond_error(hie_job_t *job, const hie_error_t *err)
+{
+    hie_respond(job, hie_rc_status(err->rc),
+                hie_fhir_outcome(job->pool, err));
+
+    switch (err->rc) {
+    case HIE_UNAUTHENTICATED:
+        /* RFC 6750 section 3: no error code where no token was sent. */
+        if (hie_request_header(&job->request, "Authorization").ptr == NULL) {
+            hie_respond_header(job, "WWW-Authenticate",
+                               HIE_STR("Bearer realm=\"hie\""));
+        } else {
+            hie_respond_header(job, "WWW-Authenticate",
+                               HIE_STR("Bearer realm=\"hie\", "
+                                       "error=\"invalid_token\""));
+        }
+
+        break;
+
+    case HIE_FORBIDDEN:
+        hie_respond_header(job, "WWW-Authenticate",
+                           HIE_STR("Bearer realm=\"hie\", "
+                                   "error=\"insufficient_scope\""));
+        break;
+
+    case HIE_METHOD:
+        hie_respond_header(job, "Allow",
+                           HIE_STR("GET, HEAD, POST, PUT"));
+        break;
+
+    case HIE_BUSY:
+    case HIE_UNAVAILABLE:
+        hie_respond_header(job, "Retry-After", HIE_STR("1"));
+        break;
+
+    default:
+        break;
+    }
+}
+
+
+void
+hie_respond_version(hie_job_t *job, int64_t version, apr_time_t updated)
+{
+    char  *etag, *date;
+
+    etag = apr_psprintf(job->pool, "W/\"%" APR_INT64_T_FMT "\"",
+                        (apr_int64_t) version);
+    hie_respond_header(job, "ETag", hie_str(etag));
+
+    date = apr_palloc(job->pool, HIE_HTTP_DATE_LEN + 1);
+    hie_time_http(date, updated);
+    hie_respond_header(job, "Last-Modified", hie_str(date));
+}

@@ -1,0 +1,254 @@
+/*
+ * fhir: FHIR R4 (4.0.1) documents as bytes. Pure: no I/O, no clock.
+ *
+ * A document is an index over the original bytes, a tape of nodes. Bytes are
+ * never rebuilt: numbers keep their lexemes, strings their escapes, white
+ * space its place. Edits are collected and applied in one copy.
+ */
+
+#ifndef HIE_FHIR_H
+#define HIE_FHIR_H
+
+#include "base/base.h"
+
+/*
+ * Documents (JSON, RFC 8259; FHIR R4 section 2.6.2).
+ */
+typedef struct hie_doc_t  hie_doc_t;
+typedef uint32_t          hie_node_t;   /* index into the tape; 0: the root */
+
+#define HIE_NODE_NONE  ((hie_node_t) UINT32_MAX)
+
+typedef enum {
+    HIE_NODE_OBJECT = 1, HIE_NODE_ARRAY, HIE_NODE_STRING, HIE_NODE_NUMBER,
+    HIE_NODE_TRUE, HIE_NODE_FALSE, HIE_NODE_NULL
+} hie_node_kind_t;
+
+/* `bytes` must outlive the document. Strict: UTF-8 only, no duplicate names
+ * in an object, no byte after the value, at most `max_depth` levels. The
+ * error says line and column and what was expected. */
+hie_rc_t
+hie_doc_parse(apr_pool_t *pool, hie_str_t bytes, int max_depth,
+              hie_doc_t **out, hie_error_t *err);
+
+/* Of HIE_NODE_NONE: no kind (0), no bytes, no children. */
+hie_str_t
+hie_doc_bytes(const hie_doc_t *d);
+hie_node_kind_t
+hie_doc_kind(const hie_doc_t *d, hie_node_t n);
+/* The bytes of a value as they stand, quotes and brackets included. */
+hie_str_t
+hie_doc_raw(const hie_doc_t *d, hie_node_t n);
+/* The value of a string, without quotes, escapes resolved (in `pool` only if
+ * there are any). Empty with ptr NULL when it is no string. */
+hie_str_t
+hie_doc_string(const hie_doc_t *d, hie_node_t n, apr_pool_t *pool);
+/* A member of an object by name; HIE_NODE_NONE if absent or no object. */
+hie_node_t
+hie_doc_member(const hie_doc_t *d, hie_node_t object, const char *name);
+/* Children of an array or object: for (c = hie_doc_first(d, n);
+ * c != HIE_NODE_NONE; c = hie_doc_next(d, c)). For an object c is the value
+ * and hie_doc_name gives its name (escapes resolved). */
+hie_node_t
+hie_doc_first(const hie_doc_t *d, hie_node_t n);
+hie_node_t
+hie_doc_next(const hie_doc_t *d, hie_node_t n);
+hie_str_t
+hie_doc_name(const hie_doc_t *d, hie_node_t n, apr_pool_t *pool);
+uint32_t
+hie_doc_count(const hie_doc_t *d, hie_node_t n);     /* children */
+/* member + string in one; empty with ptr NULL when absent */
+hie_str_t
+hie_doc_get(const hie_doc_t *d, hie_node_t object, const char *name,
+            apr_pool_t *pool);
+
+/* A document over one value inside another, without parsing again. */
+hie_doc_t *
+hie_doc_sub(apr_pool_t *pool, const hie_doc_t *d, hie_node_t n);
+
+
+/*
+ * Edits of a document. Ranges must not overlap.
+ */
+typedef struct hie_edit_t  hie_edit_t;
+
+hie_edit_t *
+hie_edit_create(apr_pool_t *pool, const hie_doc_t *d);
+/* `with` is JSON text; it must outlive the edit. */
+void
+hie_edit_replace(hie_edit_t *e, hie_node_t n, hie_str_t with);
+/* Takes a member (name, colon and comma too) or an array element away. */
+void
+hie_edit_remove(hie_edit_t *e, hie_node_t n);
+/* Sets a member of an object: replaces its value, or puts the member after
+ * the member `after` (NULL or absent: first), which may be one that this edit
+ * puts there. `with` is JSON text. */
+void
+hie_edit_set(hie_edit_t *e, hie_node_t object, const char *name,
+             hie_str_t with, const char *after);
+hie_str_t
+hie_edit_apply(hie_edit_t *e, apr_pool_t *pool);
+
+
+/*
+ * Resources.
+ */
+#define HIE_FHIR_ID_MAX  64
+
+/* One of the concrete resource types of R4 (generated table)? */
+bool
+hie_fhir_is_type(hie_str_t name);
+/* The i-th name in alphabetical order, or NULL. */
+const char *
+hie_fhir_type(size_t i);
+/* R4 section 2.24.0.1: [A-Za-z0-9\-\.]{1,64} */
+bool
+hie_fhir_is_id(hie_str_t id);
+
+/* The document is an object with a known resourceType, and id and meta, if
+ * there, have the right shapes. `type` is a span of the table. */
+hie_rc_t
+hie_fhir_check(const hie_doc_t *d, apr_pool_t *pool, hie_str_t *type,
+               hie_error_t *err);
+
+/*
+ * The bytes as the server stores and serves them: those that came in, with
+ * `id` set, and meta.versionId and meta.lastUpdated set; everything else of
+ * meta (profile, security, tag, source, extension) and of the resource is
+ * untouched. `id` goes after resourceType when it was absent, `meta` after id.
+ */
+hie_rc_t
+hie_fhir_stamp(const hie_doc_t *d, const char *id, int64_t version,
+               apr_time_t updated, apr_pool_t *pool, hie_str_t *out,
+               hie_error_t *err);
+
+/* A reference as text: [base/]Type/id[/_history/v], #contained, urn:uuid:…
+ * `base` (may be empty) is our own: an absolute reference below it counts as
+ * relative. */
+typedef struct {
+    hie_str_t  type;       /* span of the table, or empty */
+    hie_str_t  id;
+    hie_str_t  version;
+    bool       local;      /* relative, or below our base */
+} hie_reference_t;
+
+/* False if it is none of these (a conditional Type?query, or not in shape).
+ * `type` is empty for #contained, urn: and a URL that is no Type/id. */
+bool
+hie_fhir_reference(hie_str_t text, hie_str_t base, hie_reference_t *out);
+
+
+/*
+ * What is found by: the search values of a resource, and the patients in
+ * whose compartments it is.
+ *
+ * A token or reference is the hash of (type, parameter, form) where form is
+ * one of "system|code", "|code" (no system), "code" (any system), "system|";
+ * a reference "Type/id". A query makes the same hash.
+ */
+typedef struct {
+    const char  *param;    /* search parameter code, of the table */
+    hie_str_t    value;    /* normalised: NFKD without marks, case folded */
+} hie_index_string_t;
+
+typedef struct {
+    int                  n_patients;
+    int                  n_compartment; /* the first so many: by definition of
+                                           the compartment; the others are
+                                           referred to from elsewhere in it */
+    hie_str_t           *patient_ids;   /* ids of Patient, without "Patient/" */
+    uint64_t            *patients;      /* hie_fhir_patient_key of each */
+    int                  n_tokens;
+    uint64_t            *tokens;        /* sorted, no repetition */
+    int                  n_strings;
+    hie_index_string_t  *strings;
+} hie_index_t;
+
+/* `id` is the id under which it is stored. */
+hie_rc_t
+hie_fhir_index(const hie_doc_t *d, hie_str_t type, hie_str_t id,
+               hie_str_t base, apr_pool_t *pool, hie_index_t *out,
+               hie_error_t *err);
+
+uint64_t
+hie_fhir_patient_key(hie_str_t patient_id);
+uint64_t
+hie_fhir_token_key(hie_str_t type, const char *param, hie_str_t form);
+hie_str_t
+hie_fhir_normalize(apr_pool_t *pool, hie_str_t text);
+
+/* Search parameters that are served, by type. */
+typedef enum {
+    HIE_PARAM_TOKEN = 1, HIE_PARAM_REFERENCE, HIE_PARAM_STRING
+} hie_param_kind_t;
+
+typedef struct {
+    const char        *type;
+    const char        *code;       /* "identifier" */
+    hie_param_kind_t   kind;
+    const char        *path;       /* element path below the resource;
+                                      '|' between alternatives */
+    const char        *target;     /* of a reference: the only type, or NULL */
+    const char        *canonical;  /* URL of the SearchParameter */
+} hie_param_t;
+
+/* One row for a type and a code. NULL if not served. */
+const hie_param_t *
+hie_fhir_param(hie_str_t type, hie_str_t code);
+/* All of them: the i-th, or NULL at the end. */
+const hie_param_t *
+hie_fhir_params(size_t i);
+
+
+/*
+ * Bundles (R4 section 3.1.0.11, transaction and batch): one entry to do.
+ */
+typedef struct {
+    hie_node_t   resource;     /* in the Bundle's document, or NONE */
+    hie_str_t    method;       /* GET HEAD POST PUT PATCH DELETE */
+    hie_str_t    url;          /* as it stands */
+    hie_str_t    type;         /* of the URL; empty if a GET or HEAD asks for
+                                  something else than Type[/id][?query] */
+    hie_str_t    id;           /* of the URL, or empty */
+    hie_str_t    query;        /* conditional: after '?', or ptr NULL */
+    hie_str_t    if_none_exist;
+    hie_str_t    if_match;
+    hie_str_t    full_url;
+} hie_bundle_entry_t;
+
+typedef struct {
+    hie_str_t            type;       /* transaction, batch, collection, … */
+    int                  n;
+    hie_bundle_entry_t  *entries;
+} hie_bundle_t;
+
+/* Checks shape and limits; the error names Bundle.entry[i]. Entries of a
+ * collection have no method. */
+hie_rc_t
+hie_fhir_bundle(const hie_doc_t *d, int max_entries, apr_pool_t *pool,
+                hie_bundle_t *out, hie_error_t *err);
+
+/*
+ * Rewrites references (values of `reference`, and the url, uri, oid, uuid and
+ * canonical elements that hold exactly a fullUrl of the table, also in src and
+ * href of narrative) by `map` from fullUrl to "Type/id", in one resource of
+ * the Bundle. Bytes that need no change are returned as they stand. Links in
+ * the order of hie_fhir_links_sort are looked up fastest; any order is right.
+ */
+typedef struct {
+    hie_str_t  full_url;
+    hie_str_t  reference;
+} hie_fhir_link_t;
+
+void
+hie_fhir_links_sort(hie_fhir_link_t *links, size_t n);
+hie_str_t
+hie_fhir_relink(const hie_doc_t *d, const hie_fhir_link_t *links, size_t n,
+                apr_pool_t *pool);
+
+
+/* An OperationOutcome (R4 section 2.30) with one issue of severity error. */
+hie_str_t
+hie_fhir_outcome(apr_pool_t *pool, const hie_error_t *err);
+
+#endif

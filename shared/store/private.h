@@ -1,0 +1,237 @@
+/*
+ * What the files of store share among themselves.
+ */
+
+#ifndef HIE_STORE_PRIVATE_H
+#define HIE_STORE_PRIVATE_H
+
+#include "store/store.h"
+
+#include <pthread.h>
+
+#include <libpq-fe.h>
+
+
+/*
+ * Statements. One is prepared on a connection when it is first used there,
+ * under a name made from its text.
+ */
+typedef struct {
+    const char  *sql;
+    uint64_t     key;
+    char         name[20];
+} hie_stmt_t;
+
+void
+hie_store_stmt(hie_stmt_t *st, const char *sql);
+
+/* Parameters in binary form. Bytes that are added must stay. */
+#define HIE_PARAMS_MAX  64
+
+typedef struct {
+    apr_pool_t  *pool;
+    int          n;
+    const char  *value[HIE_PARAMS_MAX];
+    int          length[HIE_PARAMS_MAX];
+} hie_params_t;
+
+void
+hie_params_init(hie_params_t *p, apr_pool_t *pool);
+void
+hie_params_str(hie_params_t *p, hie_str_t s);
+void
+hie_params_i64(hie_params_t *p, int64_t v);
+
+/* An array of one dimension that grows by one element at a time. */
+typedef struct {
+    hie_buf_t  buf;
+    uint32_t   n;
+} hie_array_t;
+
+typedef enum {
+    HIE_PG_BOOL = 16, HIE_PG_BYTEA = 17, HIE_PG_INT8 = 20, HIE_PG_INT4 = 23,
+    HIE_PG_TEXT = 25, HIE_PG_TIMESTAMPTZ = 1184
+} hie_pg_type_t;
+
+void
+hie_array_init(hie_array_t *a, apr_pool_t *pool, hie_pg_type_t type,
+               size_t size);
+void
+hie_array_str(hie_array_t *a, hie_str_t s);
+void
+hie_array_i64(hie_array_t *a, int64_t v);
+void
+hie_array_i32(hie_array_t *a, int32_t v);
+void
+hie_array_bool(hie_array_t *a, bool v);
+void
+hie_array_time(hie_array_t *a, apr_time_t t);
+void
+hie_array_null(hie_array_t *a);
+/* The array must stay where it is and get no more elements. */
+void
+hie_params_array(hie_params_t *p, hie_array_t *a);
+/* A whole bigint[] at once. */
+void
+hie_params_keys(hie_params_t *p, const uint64_t *keys, int n);
+
+/* Values of a binary result. */
+int64_t
+hie_result_i64(const PGresult *res, int row, int col);
+bool
+hie_result_bool(const PGresult *res, int row, int col);
+apr_time_t
+hie_result_time(const PGresult *res, int row, int col);
+hie_str_t
+hie_result_str(const PGresult *res, int row, int col);
+uint64_t *
+hie_result_keys(const PGresult *res, int row, int col, apr_pool_t *pool,
+                int *n);
+/* The result lives as long as the pool; spans into it are good so long. */
+void
+hie_result_own(PGresult *res, apr_pool_t *pool);
+
+
+/*
+ * Connections.
+ */
+#define HIE_PREPARED_SLOTS  256     /* a power of two */
+#define HIE_PREPARED_MAX    192
+
+typedef struct {
+    PGconn    *pg;
+    unsigned   generation;
+    bool       broken;
+    int        n_prepared;
+    uint64_t   prepared[HIE_PREPARED_SLOTS];   /* keys; 0 is empty */
+} hie_conn_t;
+
+/* What a requester sees: everything, what is not denied, what is permitted. */
+typedef enum { HIE_SEE_ALL, HIE_SEE_PERMIT, HIE_SEE_DENY, HIE_SEE_KINDS }
+    hie_see_t;
+
+struct hie_store_t {
+    const hie_config_t  *conf;
+    apr_pool_t          *pool;
+
+    pthread_mutex_t      lock;
+    pthread_cond_t       freed;
+    int                  n_idle;         /* both are stacks: the connection */
+    hie_conn_t         **idle;           /* used last is used next */
+    int                  n_empty;
+    hie_conn_t         **empty;
+    unsigned             generation;     /* older connections are not trusted */
+    int64_t              refuse_until;   /* no new connection before */
+    bool                 checked;        /* the schema is ours */
+
+    hie_stmt_t           read[HIE_SEE_KINDS];
+    hie_stmt_t           vread[HIE_SEE_KINDS];
+    hie_stmt_t           current[HIE_SEE_KINDS];
+    hie_stmt_t           begin;
+    hie_stmt_t           commit;
+    hie_stmt_t           rollback;
+    hie_stmt_t           create;
+    hie_stmt_t           update;
+    hie_stmt_t           consents;
+};
+
+struct hie_store_tx_t {
+    hie_store_t  *store;
+    apr_pool_t   *pool;
+    hie_conn_t   *conn;
+    bool          begun;
+};
+
+int64_t
+hie_store_clock(void);                   /* milliseconds, monotonic */
+
+/* `fresh`: a new connection, because an idle one turned out to be dead. */
+HIE_BLOCKING hie_rc_t
+hie_store_acquire(hie_store_t *s, bool fresh, hie_conn_t **out,
+                  hie_error_t *err);
+HIE_BLOCKING void
+hie_store_release(hie_store_t *s, hie_conn_t *c);
+
+
+/*
+ * Running statements.
+ */
+typedef struct {
+    const hie_stmt_t    *stmt;
+    const hie_params_t  *params;
+    PGresult            *res;            /* when all went well */
+} hie_op_t;
+
+typedef enum {
+    HIE_WIRE_OK = 1,
+    HIE_WIRE_ERROR,         /* the server said no; the connection is good */
+    HIE_WIRE_LOST,          /* connection closed: nothing is known */
+    HIE_WIRE_STALE,         /* prepared statements are out of date */
+    HIE_WIRE_TIMEOUT        /* no answer; the connection was given up */
+} hie_wire_t;
+
+/* Runs the operations in one round trip; preparing comes on top where it is
+ * needed. All results are set, or none and `err` is. */
+HIE_BLOCKING hie_wire_t
+hie_wire_run(hie_conn_t *c, hie_op_t *ops, int n, int timeout_ms,
+             hie_rc_t *rc, hie_error_t *err);
+/* Text of several statements with the simple protocol; the last result. */
+HIE_BLOCKING hie_wire_t
+hie_wire_text(hie_conn_t *c, const char *sql, int timeout_ms, PGresult **res,
+              hie_rc_t *rc, hie_error_t *err);
+/* Prepares without executing. */
+HIE_BLOCKING hie_wire_t
+hie_wire_prepare(hie_conn_t *c, const hie_stmt_t *const *stmts, int n,
+                 int timeout_ms, hie_rc_t *rc, hie_error_t *err);
+
+/* One read-only statement outside any transaction; tried once more when the
+ * connection turns out to be dead. */
+HIE_BLOCKING hie_rc_t
+hie_store_query(hie_store_t *s, const hie_stmt_t *st, const hie_params_t *p,
+                PGresult **res, hie_error_t *err);
+/* Statements of a transaction, BEGIN in front of the first. */
+HIE_BLOCKING hie_rc_t
+hie_store_tx_run(hie_store_tx_t *tx, hie_op_t *ops, int n, hie_error_t *err);
+
+
+/*
+ * Visibility.
+ */
+hie_see_t
+hie_visible_see(const hie_visible_t *v);
+/* Whether the row under `alias` is visible: an SQL condition that reads
+ * alias.patients and, unless all is seen, the bigint[] parameter `param`. */
+void
+hie_visible_sql(hie_buf_t *b, hie_see_t see, const char *alias, int param);
+/* Adds the parameter. */
+void
+hie_visible_param(hie_params_t *p, const hie_visible_t *v);
+
+/* Makes the statements that do not depend on the call. */
+void
+hie_read_statements(hie_store_t *s);
+void
+hie_write_statements(hie_store_t *s);
+
+/* The node's schema as an SQL name; HIE_INVALID if `node` is none. */
+hie_rc_t
+hie_node_schema(const char *node, apr_pool_t *pool, const char **schema,
+                hie_error_t *err);
+
+
+/*
+ * Migrations, generated from sql/.
+ */
+typedef struct {
+    const char  *name;
+    const char  *sql;
+} hie_store_step_t;
+
+extern const hie_store_step_t  hie_store_steps[];
+extern const int               hie_store_n_steps;
+
+/* HIE_UNAVAILABLE with what to do, unless `version` is this library's. */
+hie_rc_t
+hie_schema_check(int version, hie_error_t *err);
+
+#endif

@@ -1,0 +1,171 @@
+/*
+ * One resource: its current version, an older one, the one to be changed.
+ */
+
+#include "store/private.h"
+
+#include <apr_strings.h>
+
+
+/* Makes one statement for each way of seeing: `head`, the predicate on
+ * `alias` as condition or column, `tail`. */
+static void
+make_kinds(hie_store_t *s, hie_stmt_t *stmts, const char *head,
+           const char *alias, int param, const char *tail)
+{
+    hie_buf_t  b;
+    int        see;
+
+    for (see = 0; see < HIE_SEE_KINDS; see++) {
+        hie_buf_init(&b, s->pool, 1024);
+        hie_buf_addz(&b, head);
+        hie_visible_sql(&b, (hie_see_t) see, alias, param);
+        hie_buf_addz(&b, tail);
+        hie_buf_addc(&b, '\0');
+        hie_store_stmt(&stmts[see], b.ptr);
+    }
+}
+
+
+static void
+make_vread(hie_store_t *s)
+{
+    hie_buf_t  b;
+    int        see;
+
+    for (see = 0; see < HIE_SEE_KINDS; see++) {
+        hie_buf_init(&b, s->pool, 2048);
+        hie_buf_addz(&b,
+            "SELECT x.version, x.updated, x.deleted, x.patients, x.body"
+            " FROM hie.resource r, LATERAL ("
+            "SELECT r.version, r.updated, r.deleted, r.patients, r.body"
+            " WHERE r.version = $3::bigint"
+            " UNION ALL "
+            "SELECT h.version, h.updated, h.deleted, h.patients, h.body"
+            " FROM hie.resource_history h"
+            " WHERE h.type = $1::text AND h.id = $2::text"
+            " AND h.version = $3::bigint) x"
+            " WHERE r.type = $1::text AND r.id = $2::text AND ");
+        hie_visible_sql(&b, (hie_see_t) see, "r", 4);
+        hie_buf_addz(&b, " AND ");
+        hie_visible_sql(&b, (hie_see_t) see, "x", 4);
+        hie_buf_addc(&b, '\0');
+        hie_store_stmt(&s->vread[see], b.ptr);
+    }
+}
+
+
+void
+hie_read_statements(hie_store_t *s)
+{
+    make_kinds(s, s->read,
+               "SELECT r.version, r.updated, r.deleted, r.patients, r.body"
+               " FROM hie.resource r"
+               " WHERE r.type = $1::text AND r.id = $2::text AND ",
+               "r", 3, "");
+    make_kinds(s, s->current,
+               "SELECT r.version, r.updated, r.deleted, r.patients, r.body, (",
+               "r", 3,
+               ") FROM hie.resource r"
+               " WHERE r.type = $1::text AND r.id = $2::text"
+               " FOR UPDATE OF r");
+    make_vread(s);
+}
+
+
+/* The body stays where libpq put it. */
+static void
+fill_row(PGresult *res, hie_str_t type, hie_str_t id, apr_pool_t *pool,
+         hie_row_t *row)
+{
+    hie_result_own(res, pool);
+
+    row->type = type;
+    row->id = id;
+    row->version = hie_result_i64(res, 0, 0);
+    row->updated = hie_result_time(res, 0, 1);
+    row->deleted = hie_result_bool(res, 0, 2);
+    row->patients = hie_result_keys(res, 0, 3, pool, &row->n_patients);
+    row->body = hie_result_str(res, 0, 4);
+}
+
+
+static hie_rc_t
+not_found(hie_error_t *err)
+{
+    return hie_fail(err, HIE_NOT_FOUND, "", "there is no such resource");
+}
+
+
+hie_rc_t
+hie_store_read(hie_store_t *s, const hie_visible_t *v, hie_str_t type,
+               hie_str_t id, int64_t version, apr_pool_t *pool,
+               hie_row_t *row, hie_error_t *err)
+{
+    hie_see_t      see = hie_visible_see(v);
+    hie_params_t   params;
+    PGresult      *res;
+    hie_rc_t       rc;
+
+    HIE_ASSERT_MAY_BLOCK();
+
+    *row = (hie_row_t) { .type = HIE_STR_NONE };
+    hie_params_init(&params, pool);
+    hie_params_str(&params, type);
+    hie_params_str(&params, id);
+    if (version != 0) {
+        hie_params_i64(&params, version);
+    }
+    hie_visible_param(&params, v);
+
+    rc = hie_store_query(s, version != 0 ? &s->vread[see] : &s->read[see],
+                         &params, &res, err);
+    if (rc != HIE_OK) {
+        return rc;
+    }
+    if (PQntuples(res) == 0) {
+        PQclear(res);
+        return not_found(err);
+    }
+
+    fill_row(res, hie_str_dup(pool, type), hie_str_dup(pool, id), pool, row);
+    if (row->deleted) {
+        return hie_fail(err, HIE_GONE, "", "the resource was deleted");
+    }
+    return HIE_OK;
+}
+
+
+hie_rc_t
+hie_store_current(hie_store_tx_t *tx, const hie_visible_t *v, hie_str_t type,
+                  hie_str_t id, hie_row_t *row, bool *visible,
+                  hie_error_t *err)
+{
+    hie_params_t  params;
+    hie_op_t      op = { &tx->store->current[hie_visible_see(v)], &params,
+                         NULL };
+    hie_rc_t      rc;
+
+    HIE_ASSERT_MAY_BLOCK();
+
+    *row = (hie_row_t) { .type = HIE_STR_NONE };
+    *visible = false;
+    hie_params_init(&params, tx->pool);
+    hie_params_str(&params, type);
+    hie_params_str(&params, id);
+    hie_visible_param(&params, v);
+
+    rc = hie_store_tx_run(tx, &op, 1, err);
+    if (rc != HIE_OK) {
+        return rc;
+    }
+    if (PQntuples(op.res) == 0) {
+        PQclear(op.res);
+        return not_found(err);
+    }
+
+    *visible = hie_result_bool(op.res, 0, 5);
+    fill_row(op.res, hie_str_dup(tx->pool, type), hie_str_dup(tx->pool, id),
+             tx->pool, row);
+    return HIE_OK;
+}

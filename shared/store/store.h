@@ -1,0 +1,291 @@
+/*
+ * store: PostgreSQL. A pool of connections with a deadline, migrations,
+ * resources and their history, search, and the tables of the rooms above.
+ *
+ * Every function that talks to the database is blocking, asserts the colour
+ * of its thread and ends within the configured time-outs. Results live in the
+ * pool that was given. Values travel as parameters only.
+ *
+ * Errors: HIE_BUSY no connection became free in time; HIE_UNAVAILABLE the
+ * database does not answer, or its schema is not the one of this library;
+ * HIE_CONFLICT lost against another transaction (try again); HIE_TOO_COSTLY is
+ * reported as HIE_BUSY with the statement cancelled; HIE_INTERNAL otherwise,
+ * with the SQLSTATE in the log and never a value.
+ */
+
+#ifndef HIE_STORE_H
+#define HIE_STORE_H
+
+#include "base/base.h"
+#include "base/config.h"
+#include "fhir/fhir.h"
+
+typedef struct hie_store_t     hie_store_t;
+typedef struct hie_store_tx_t  hie_store_tx_t;
+
+/* Connects to nothing yet. `conf` must outlive the store. */
+hie_rc_t
+hie_store_open(apr_pool_t *pool, const hie_config_t *conf, hie_store_t **out,
+               hie_error_t *err);
+/* Opens up to `n` connections and prepares their statements, within
+ * `timeout_ms` altogether; a database that is down is no error here. */
+HIE_BLOCKING void
+hie_store_warm(hie_store_t *s, int n, int timeout_ms);
+/* Does the database answer, and is its schema the right one? */
+HIE_BLOCKING hie_rc_t
+hie_store_ping(hie_store_t *s, hie_error_t *err);
+HIE_BLOCKING void
+hie_store_close(hie_store_t *s);
+
+/* 32 secret bytes of this exchange, made by the first migration. */
+HIE_BLOCKING hie_rc_t
+hie_store_secret(hie_store_t *s, unsigned char out[32], hie_error_t *err);
+
+
+/*
+ * Who may see a row. Every alias of the resource table in every statement
+ * carries this predicate (one function writes it), so counts, pages and sorts
+ * never see more. A row without patients is visible to all.
+ *
+ * A row is withheld when a Consent in force of one of its patients denies,
+ * or, without `default_permit`, when for one of its patients none permits. A
+ * Consent in force denies when its base is deny and none of `actors` is among
+ * its permitted ones, or when one of `actors` is among its denied ones.
+ */
+typedef struct {
+    bool             all;             /* the custodian: nothing is withheld */
+    bool             default_permit;
+    int              n_actors;
+    const uint64_t  *actors;          /* hie_store_actor_key */
+} hie_visible_t;
+
+uint64_t
+hie_store_actor_key(hie_str_t actor);
+
+
+/*
+ * Resources.
+ */
+typedef struct {
+    hie_str_t    type;
+    hie_str_t    id;
+    int64_t      version;
+    apr_time_t   updated;
+    bool         deleted;
+    hie_str_t    body;         /* as served; empty when deleted */
+    int          n_patients;
+    uint64_t    *patients;
+} hie_row_t;
+
+/* `version` 0: the current one. HIE_NOT_FOUND also when it is withheld; the
+ * current row's patients govern all versions, besides the version's own.
+ * HIE_GONE when deleted and visible. */
+HIE_BLOCKING hie_rc_t
+hie_store_read(hie_store_t *s, const hie_visible_t *v, hie_str_t type,
+               hie_str_t id, int64_t version, apr_pool_t *pool,
+               hie_row_t *row, hie_error_t *err);
+
+/* A search: the conjunction of its criteria, each a disjunction. */
+typedef struct {
+    int         n;
+    uint64_t   *any;           /* hie_fhir_token_key */
+} hie_query_token_t;
+
+typedef enum { HIE_MATCH_PREFIX = 1, HIE_MATCH_EXACT, HIE_MATCH_CONTAINS }
+    hie_query_match_t;
+
+typedef struct {
+    const char         *param;
+    hie_query_match_t   match;
+    int                 n;
+    hie_str_t          *any;   /* normalised */
+} hie_query_string_t;
+
+typedef struct {
+    hie_str_t            type;
+    int                  n_ids;      /* _id, one disjunction; 0: no criterion */
+    hie_str_t           *ids;
+    int                  n_tokens;
+    hie_query_token_t   *tokens;
+    int                  n_strings;
+    hie_query_string_t  *strings;
+    int                  count;      /* rows of the page; 0: only the total */
+    int64_t              after;      /* keyset: rows after this place, or 0 */
+    bool                 total;      /* count all matches, accurately */
+} hie_query_t;
+
+typedef struct {
+    int         n;
+    hie_row_t  *rows;
+    int64_t     next;                /* place to go on after, 0 at the end */
+    int64_t     total;               /* -1 when not asked for */
+} hie_found_t;
+
+HIE_BLOCKING hie_rc_t
+hie_store_search(hie_store_t *s, const hie_visible_t *v, const hie_query_t *q,
+                 apr_pool_t *pool, hie_found_t *out, hie_error_t *err);
+
+
+/*
+ * Writing. One transaction holds one connection; end it with commit or
+ * rollback, whatever happened before. `pool` is the transaction's scratch.
+ */
+HIE_BLOCKING hie_rc_t
+hie_store_begin(hie_store_t *s, apr_pool_t *pool, hie_store_tx_t **out,
+                hie_error_t *err);
+HIE_BLOCKING hie_rc_t
+hie_store_commit(hie_store_tx_t *tx, hie_error_t *err);
+HIE_BLOCKING void
+hie_store_rollback(hie_store_tx_t *tx);
+
+/* Serialises the transactions that name the same keys (advisory locks, taken
+ * in ascending order, all in one call per transaction, before reading). */
+HIE_BLOCKING hie_rc_t
+hie_store_lock(hie_store_tx_t *tx, const uint64_t *keys, int n,
+               hie_error_t *err);
+
+/* Visible current rows that match, without bodies; at most q->count. */
+HIE_BLOCKING hie_rc_t
+hie_store_find(hie_store_tx_t *tx, const hie_visible_t *v,
+               const hie_query_t *q, hie_found_t *out, hie_error_t *err);
+
+/* The current state of one resource, locked until the end. HIE_NOT_FOUND:
+ * there is none. `visible` tells what `v` says of an existing one. */
+HIE_BLOCKING hie_rc_t
+hie_store_current(hie_store_tx_t *tx, const hie_visible_t *v, hie_str_t type,
+                  hie_str_t id, hie_row_t *row, bool *visible,
+                  hie_error_t *err);
+
+/* An enforceable Consent, one row per patient. */
+typedef struct {
+    uint64_t         patient;        /* hie_fhir_patient_key */
+    bool             base_permit;
+    apr_time_t       from;           /* in force; 0: always */
+    apr_time_t       until;          /* 0: for ever */
+    int              n_permit;
+    const uint64_t  *permit;         /* hie_store_actor_key */
+    int              n_deny;
+    const uint64_t  *deny;
+} hie_consent_row_t;
+
+typedef struct {
+    hie_str_t                 type;
+    hie_str_t                 id;
+    int64_t                   version;   /* 1: new; else the successor of the
+                                            row got by hie_store_current */
+    apr_time_t                updated;
+    hie_str_t                 body;
+    const hie_index_t        *index;
+    int                       n_consents;  /* of type Consent: its rows now */
+    const hie_consent_row_t  *consents;
+} hie_put_t;
+
+/* Writes all, in as few round trips as there are kinds of rows. HIE_CONFLICT
+ * when a new one exists already. */
+HIE_BLOCKING hie_rc_t
+hie_store_put(hie_store_tx_t *tx, const hie_put_t *puts, int n,
+              hie_error_t *err);
+
+
+/*
+ * For consent: the patients that are withheld from these actors, ascending.
+ */
+HIE_BLOCKING hie_rc_t
+hie_store_withheld(hie_store_t *s, const hie_visible_t *v, apr_pool_t *pool,
+                   uint64_t **patients, int *n, hie_error_t *err);
+
+
+/*
+ * For the workers: places in journals, audit rows, dead letters. `node` names
+ * the schema hie_node_<node>.
+ */
+typedef struct {
+    char      segment[HIE_ULID_LEN + 1];
+    uint64_t  offset;
+} hie_store_place_t;
+
+HIE_BLOCKING hie_rc_t
+hie_store_places(hie_store_t *s, const char *node, const char *journal,
+                 apr_pool_t *pool, hie_store_place_t **out, int *n,
+                 hie_error_t *err);
+HIE_BLOCKING hie_rc_t
+hie_store_set_places(hie_store_tx_t *tx, const char *node,
+                     const char *journal, const hie_store_place_t *places,
+                     int n, hie_error_t *err);
+HIE_BLOCKING hie_rc_t
+hie_store_forget_place(hie_store_t *s, const char *node, const char *journal,
+                       const char *segment, hie_error_t *err);
+
+typedef struct {
+    char         id[HIE_ULID_LEN + 1];
+    apr_time_t   recorded;
+    hie_str_t    subject;        /* who: the token's sub */
+    hie_str_t    issuer;
+    hie_str_t    organization;
+    hie_str_t    peer;           /* network address */
+    hie_str_t    interaction;    /* FHIR interaction code, or hl7v2 */
+    hie_str_t    type;
+    hie_str_t    resource_id;
+    hie_str_t    query;
+    hie_str_t    decision;       /* permit, deny, custodian, none */
+    int          n_patients;
+    uint64_t    *patients;       /* whose data was about to leave */
+    int          n_resources;    /* of a search: how many */
+    bool         complete;       /* the following are known */
+    apr_time_t   completed;
+    int          status;         /* HTTP status, or 0 */
+    int64_t      bytes;          /* of the body that was sent; -1 unknown */
+    bool         aborted;        /* the client did not get all of it */
+} hie_audit_row_t;
+
+/* Inserts rows; a row whose id is there already only gets its completion.
+ * A completion without a row (decision empty) updates the row. */
+HIE_BLOCKING hie_rc_t
+hie_store_audit(hie_store_tx_t *tx, const char *node,
+                const hie_audit_row_t *rows, int n, hie_error_t *err);
+
+/* A message that could not be worked off. */
+HIE_BLOCKING hie_rc_t
+hie_store_dead_letter(hie_store_tx_t *tx, const char *node, const char *id,
+                      hie_str_t message, hie_str_t source,
+                      const hie_error_t *why, hie_error_t *err);
+
+/* How far a file (by the digest of its content) has been loaded. */
+HIE_BLOCKING hie_rc_t
+hie_store_load_state(hie_store_t *s, const char *digest, int64_t *done,
+                     hie_error_t *err);
+HIE_BLOCKING hie_rc_t
+hie_store_set_load_state(hie_store_tx_t *tx, const char *digest,
+                         int64_t done, hie_error_t *err);
+
+
+/*
+ * Migrations, compiled in from sql/. Run as the owner of the schema.
+ */
+typedef struct {
+    int  from;                   /* schema version before */
+    int  to;
+} hie_migration_t;
+
+/* Brings the schema to this library's version, makes the node's schema, and
+ * grants `role` (the user of database.conninfo) what a server needs and no
+ * more. Safe to run at the same time from several machines. */
+HIE_BLOCKING hie_rc_t
+hie_store_migrate(const char *admin_conninfo, const char *role,
+                  const char *node, apr_pool_t *pool, hie_migration_t *out,
+                  hie_error_t *err);
+
+typedef struct {
+    int64_t  resources;
+    int64_t  versions;           /* in the history */
+    int64_t  audit;              /* of this node */
+    int64_t  audit_open;         /* not complete yet */
+    int64_t  dead_letters;
+    int      schema;
+} hie_store_status_t;
+
+HIE_BLOCKING hie_rc_t
+hie_store_status(hie_store_t *s, const char *node, hie_store_status_t *out,
+                 hie_error_t *err);
+
+#endif

@@ -1,0 +1,527 @@
+/*
+ * Statements on the wire. The connection is non-blocking underneath, so that
+ * a database that hangs costs the time-out and not the thread: a time-out of
+ * the server's own does not help when the server is frozen or unreachable.
+ */
+
+#include "store/private.h"
+
+#include <errno.h>
+#include <poll.h>
+#include <string.h>
+
+
+/* What the server needs to cancel a statement by itself and to say so. */
+#define GRACE  1000
+
+
+/* Waits until a result can be had, or the connection is lost; the output is
+ * sent on the way. False: the time is over. */
+static bool
+wire_wait(hie_conn_t *c, int64_t deadline)
+{
+    struct pollfd  pfd;
+    int            unsent, rv;
+    int64_t        left;
+
+    for (;;) {
+        unsent = PQflush(c->pg);
+        if (unsent <= 0 && !PQisBusy(c->pg)) {
+            return true;
+        }
+
+        left = deadline - hie_store_clock();
+        if (left <= 0) {
+            return false;
+        }
+
+        pfd.fd = PQsocket(c->pg);
+        if (pfd.fd < 0) {
+            return true;
+        }
+        pfd.events = (short) (unsent > 0 ? POLLIN | POLLOUT : POLLIN);
+        pfd.revents = 0;
+
+        rv = poll(&pfd, 1, (int) left);
+        if (rv < 0 && errno != EINTR) {
+            return true;
+        }
+        if (rv > 0 && (pfd.revents & ~POLLOUT) && !PQconsumeInput(c->pg)) {
+            return true;
+        }
+    }
+}
+
+
+static size_t
+prepared_slot(const hie_conn_t *c, uint64_t key)
+{
+    size_t  i = key & (HIE_PREPARED_SLOTS - 1);
+
+    while (c->prepared[i] != 0 && c->prepared[i] != key) {
+        i = (i + 1) & (HIE_PREPARED_SLOTS - 1);
+    }
+    return i;
+}
+
+
+static bool
+is_prepared(const hie_conn_t *c, const hie_stmt_t *st)
+{
+    return c->prepared[prepared_slot(c, st->key)] != 0;
+}
+
+
+static void
+set_prepared(hie_conn_t *c, const hie_stmt_t *st)
+{
+    size_t  i = prepared_slot(c, st->key);
+
+    if (c->prepared[i] == 0) {
+        c->prepared[i] = st->key;
+        c->n_prepared++;
+    }
+}
+
+
+static bool
+is_state(const char *state, const char *code)
+{
+    return strncmp(state, code, strlen(code)) == 0;
+}
+
+
+/* SQLSTATEs: PostgreSQL 15 documentation, appendix A. */
+static hie_rc_t
+state_result(const char *state, hie_error_t *err)
+{
+    if (is_state(state, "40001") || is_state(state, "40P01")
+        || is_state(state, "23505"))
+    {
+        return hie_fail(err, HIE_CONFLICT, "",
+                        "another transaction changed the same data");
+    }
+    if (is_state(state, "57014") || is_state(state, "55P03")
+        || is_state(state, "53") || is_state(state, "25P03"))
+    {
+        return hie_fail(err, HIE_BUSY, "",
+                        "the database could not do this in time");
+    }
+    if (is_state(state, "22021") || is_state(state, "22P05")) {
+        return hie_fail(err, HIE_INVALID, "",
+                        "a character that cannot be stored");
+    }
+    if (is_state(state, "08") || is_state(state, "57P")
+        || is_state(state, "25006"))
+    {
+        return hie_fail(err, HIE_UNAVAILABLE, "",
+                        "the database does not answer");
+    }
+    return hie_fail(err, HIE_INTERNAL, "", "a database statement failed");
+}
+
+
+static const char *
+result_field(const PGresult *res, int field)
+{
+    const char  *value = res != NULL ? PQresultErrorField(res, field) : NULL;
+
+    return value != NULL ? value : "";
+}
+
+
+/* Names of the schema may be logged, the message may not: it can quote
+ * values. */
+static hie_wire_t
+wire_error(hie_conn_t *c, const PGresult *res, const char *name, hie_rc_t *rc,
+           hie_error_t *err)
+{
+    const char  *state = result_field(res, PG_DIAG_SQLSTATE);
+
+    if (PQstatus(c->pg) == CONNECTION_BAD) {
+        c->broken = true;
+        *rc = hie_fail(err, HIE_UNAVAILABLE, "",
+                       "the connection to the database was lost");
+        return HIE_WIRE_LOST;
+    }
+
+    *rc = state_result(state, err);
+    hie_log(*rc == HIE_INTERNAL ? HIE_LOG_ERROR : HIE_LOG_INFO, "HIE3001",
+            "statement %s failed: SQLSTATE %s, table \"%s\", constraint "
+            "\"%s\", %s", name, state,
+            result_field(res, PG_DIAG_TABLE_NAME),
+            result_field(res, PG_DIAG_CONSTRAINT_NAME),
+            result_field(res, PG_DIAG_SOURCE_FUNCTION));
+
+    /* The statement vanished (a pooler in between) or its result type
+     * changed (a migration). */
+    if (is_state(state, "26000") || is_state(state, "0A000")) {
+        c->broken = true;
+        return HIE_WIRE_STALE;
+    }
+    return HIE_WIRE_ERROR;
+}
+
+
+static hie_wire_t
+wire_timeout(hie_conn_t *c, hie_rc_t *rc, hie_error_t *err)
+{
+    c->broken = true;
+    *rc = hie_fail(err, HIE_UNAVAILABLE, "",
+                   "the database did not answer in time");
+    hie_log(HIE_LOG_WARN, "HIE3002", "the database did not answer in time, "
+            "the connection is given up");
+    return HIE_WIRE_TIMEOUT;
+}
+
+
+static bool
+is_good(const PGresult *res)
+{
+    ExecStatusType  status = PQresultStatus(res);
+
+    return status == PGRES_TUPLES_OK || status == PGRES_COMMAND_OK;
+}
+
+
+/* The next result of a command and the end of the command behind it. */
+static hie_wire_t
+take_result(hie_conn_t *c, const char *name, int64_t deadline,
+            PGresult **out, hie_rc_t *rc, hie_error_t *err)
+{
+    PGresult    *res, *more;
+    hie_wire_t   wire = HIE_WIRE_OK;
+
+    *out = NULL;
+    if (!wire_wait(c, deadline)) {
+        return wire_timeout(c, rc, err);
+    }
+    res = PQgetResult(c->pg);
+
+    for (;;) {
+        if (!wire_wait(c, deadline)) {
+            PQclear(res);
+            return wire_timeout(c, rc, err);
+        }
+        more = PQgetResult(c->pg);
+        if (more == NULL) {
+            break;
+        }
+        PQclear(more);
+    }
+
+    if (!is_good(res)) {
+        wire = wire_error(c, res, name, rc, err);
+        PQclear(res);
+        return wire;
+    }
+
+    *out = res;
+    return HIE_WIRE_OK;
+}
+
+
+static const int  all_binary[HIE_PARAMS_MAX] = {
+    1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1,
+    1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1,
+    1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1
+};
+
+
+static bool
+send_op(hie_conn_t *c, const hie_op_t *op, bool prepared)
+{
+    static const hie_params_t  none;
+    const hie_params_t        *p = op->params != NULL ? op->params : &none;
+
+    if (!prepared) {
+        return PQsendQueryParams(c->pg, op->stmt->sql, p->n, NULL, p->value,
+                                 p->length, all_binary, 1) == 1;
+    }
+    return PQsendQueryPrepared(c->pg, op->stmt->name, p->n, p->value,
+                               p->length, all_binary, 1) == 1;
+}
+
+
+/* Statements beyond what a connection remembers go unprepared. */
+static bool
+wants_prepare(const hie_conn_t *c, const hie_stmt_t *st)
+{
+    return !is_prepared(c, st) && c->n_prepared < HIE_PREPARED_MAX;
+}
+
+
+static bool
+wire_send(hie_conn_t *c, hie_op_t *ops, int n, bool *prepares)
+{
+    int  i, j;
+
+    for (i = 0; i < n; i++) {
+        prepares[i] = wants_prepare(c, ops[i].stmt);
+        for (j = 0; prepares[i] && j < i; j++) {
+            prepares[i] = ops[j].stmt->key != ops[i].stmt->key;
+        }
+        if (prepares[i]
+            && PQsendPrepare(c->pg, ops[i].stmt->name, ops[i].stmt->sql, 0,
+                             NULL) != 1)
+        {
+            return false;
+        }
+        if (!send_op(c, &ops[i],
+                     prepares[i] || j < i || is_prepared(c, ops[i].stmt)))
+        {
+            return false;
+        }
+    }
+    return PQpipelineSync(c->pg) == 1;
+}
+
+
+/* After an error the server skips to the synchronisation point, and so does
+ * this; the first error is the one that counts. */
+static hie_wire_t
+wire_collect(hie_conn_t *c, hie_op_t *ops, int n, const bool *prepares,
+             int64_t deadline, hie_rc_t *rc, hie_error_t *err)
+{
+    hie_wire_t   wire = HIE_WIRE_OK;
+    PGresult    *res;
+    bool         end;
+    int          i;
+
+    for (i = 0; i < n && wire == HIE_WIRE_OK; i++) {
+        if (prepares[i]) {
+            wire = take_result(c, ops[i].stmt->name, deadline, &res, rc, err);
+            if (wire != HIE_WIRE_OK) {
+                break;
+            }
+            PQclear(res);
+            set_prepared(c, ops[i].stmt);
+        }
+        wire = take_result(c, ops[i].stmt->name, deadline, &ops[i].res, rc,
+                           err);
+    }
+
+    while (wire == HIE_WIRE_OK || wire == HIE_WIRE_ERROR
+           || wire == HIE_WIRE_STALE)
+    {
+        if (!wire_wait(c, deadline)) {
+            return wire_timeout(c, rc, err);
+        }
+        res = PQgetResult(c->pg);
+        end = PQresultStatus(res) == PGRES_PIPELINE_SYNC;
+        PQclear(res);
+        if (end) {
+            break;
+        }
+        if (PQstatus(c->pg) == CONNECTION_BAD) {
+            return wire_error(c, NULL, "", rc, err);
+        }
+    }
+    return wire;
+}
+
+
+#define OPS_MAX  16
+
+static hie_wire_t
+run_pipeline(hie_conn_t *c, hie_op_t *ops, int n, int64_t deadline,
+             hie_rc_t *rc, hie_error_t *err)
+{
+    bool        prepares[OPS_MAX];
+    hie_wire_t  wire;
+
+    if (PQenterPipelineMode(c->pg) != 1 || !wire_send(c, ops, n, prepares)) {
+        c->broken = true;
+        return wire_error(c, NULL, ops[0].stmt->name, rc, err);
+    }
+
+    wire = wire_collect(c, ops, n, prepares, deadline, rc, err);
+
+    if (!c->broken && PQexitPipelineMode(c->pg) != 1) {
+        c->broken = true;
+    }
+    return wire;
+}
+
+
+hie_wire_t
+hie_wire_run(hie_conn_t *c, hie_op_t *ops, int n, int timeout_ms,
+             hie_rc_t *rc, hie_error_t *err)
+{
+    int64_t     deadline = hie_store_clock() + timeout_ms + GRACE;
+    hie_wire_t  wire;
+    int         i;
+
+    if (n > OPS_MAX) {
+        *rc = hie_fail(err, HIE_INTERNAL, "", "too many statements at once");
+        return HIE_WIRE_ERROR;
+    }
+    for (i = 0; i < n; i++) {
+        ops[i].res = NULL;
+    }
+
+    if (n == 1 && !wants_prepare(c, ops[0].stmt)) {
+        if (!send_op(c, &ops[0], is_prepared(c, ops[0].stmt))) {
+            c->broken = true;
+            return wire_error(c, NULL, ops[0].stmt->name, rc, err);
+        }
+        return take_result(c, ops[0].stmt->name, deadline, &ops[0].res, rc,
+                           err);
+    }
+
+    wire = run_pipeline(c, ops, n, deadline, rc, err);
+    for (i = 0; wire != HIE_WIRE_OK && i < n; i++) {
+        PQclear(ops[i].res);
+        ops[i].res = NULL;
+    }
+    return wire;
+}
+
+
+hie_wire_t
+hie_wire_text(hie_conn_t *c, const char *sql, int timeout_ms, PGresult **res,
+              hie_rc_t *rc, hie_error_t *err)
+{
+    int64_t      deadline = hie_store_clock() + timeout_ms + GRACE;
+    PGresult    *last = NULL;
+    PGresult    *more;
+    hie_wire_t   wire;
+
+    *res = NULL;
+    if (PQsendQuery(c->pg, sql) != 1) {
+        c->broken = true;
+        return wire_error(c, NULL, "text", rc, err);
+    }
+
+    for (;;) {
+        if (!wire_wait(c, deadline)) {
+            PQclear(last);
+            return wire_timeout(c, rc, err);
+        }
+        more = PQgetResult(c->pg);
+        if (more == NULL) {
+            break;
+        }
+        PQclear(last);
+        last = more;
+    }
+
+    if (!is_good(last)) {
+        wire = wire_error(c, last, "text", rc, err);
+        PQclear(last);
+        return wire;
+    }
+    *res = last;
+    return HIE_WIRE_OK;
+}
+
+
+hie_wire_t
+hie_wire_prepare(hie_conn_t *c, const hie_stmt_t *const *stmts, int n,
+                 int timeout_ms, hie_rc_t *rc, hie_error_t *err)
+{
+    int64_t      deadline = hie_store_clock() + timeout_ms + GRACE;
+    PGresult    *res;
+    hie_wire_t   wire = HIE_WIRE_OK;
+    int          i;
+
+    for (i = 0; i < n && wire == HIE_WIRE_OK; i++) {
+        if (!wants_prepare(c, stmts[i])) {
+            continue;
+        }
+        if (PQsendPrepare(c->pg, stmts[i]->name, stmts[i]->sql, 0, NULL) != 1)
+        {
+            c->broken = true;
+            return wire_error(c, NULL, stmts[i]->name, rc, err);
+        }
+        wire = take_result(c, stmts[i]->name, deadline, &res, rc, err);
+        if (wire == HIE_WIRE_OK) {
+            set_prepared(c, stmts[i]);
+            PQclear(res);
+        }
+    }
+    return wire;
+}
+
+
+hie_rc_t
+hie_store_query(hie_store_t *s, const hie_stmt_t *st, const hie_params_t *p,
+                PGresult **res, hie_error_t *err)
+{
+    hie_op_t     op = { st, p, NULL };
+    hie_conn_t  *c;
+    hie_wire_t   wire;
+    hie_rc_t     rc;
+    bool         again = false;
+
+    *res = NULL;
+    for (;;) {
+        rc = hie_store_acquire(s, again, &c, err);
+        if (rc != HIE_OK) {
+            return rc;
+        }
+        wire = hie_wire_run(c, &op, 1, s->conf->database.statement_timeout,
+                            &rc, err);
+        hie_store_release(s, c);
+
+        if (wire == HIE_WIRE_OK) {
+            *res = op.res;
+            return HIE_OK;
+        }
+        if (again || (wire != HIE_WIRE_LOST && wire != HIE_WIRE_STALE)) {
+            return rc;
+        }
+        again = true;
+    }
+}
+
+
+/* Nothing is committed before COMMIT is sent: the first statements can go to
+ * another connection when the one that was idle is dead. */
+hie_rc_t
+hie_store_tx_run(hie_store_tx_t *tx, hie_op_t *ops, int n, hie_error_t *err)
+{
+    hie_store_t  *s = tx->store;
+    hie_op_t      all[OPS_MAX];
+    hie_wire_t    wire;
+    hie_rc_t      rc;
+    bool          again = false;
+
+    if (tx->begun) {
+        if (tx->conn == NULL) {
+            return hie_fail(err, HIE_UNAVAILABLE, "",
+                            "the transaction was lost");
+        }
+        wire = hie_wire_run(tx->conn, ops, n,
+                            s->conf->database.statement_timeout, &rc, err);
+        return wire == HIE_WIRE_OK ? HIE_OK : rc;
+    }
+
+    if (n >= OPS_MAX) {
+        return hie_fail(err, HIE_INTERNAL, "", "too many statements at once");
+    }
+    all[0] = (hie_op_t) { &s->begin, NULL, NULL };
+    memcpy(all + 1, ops, (size_t) n * sizeof(*ops));
+    tx->begun = true;
+
+    for (;;) {
+        wire = hie_wire_run(tx->conn, all, n + 1,
+                            s->conf->database.statement_timeout, &rc, err);
+        if (wire == HIE_WIRE_OK) {
+            PQclear(all[0].res);
+            memcpy(ops, all + 1, (size_t) n * sizeof(*ops));
+            return HIE_OK;
+        }
+        if (again || (wire != HIE_WIRE_LOST && wire != HIE_WIRE_STALE)) {
+            return rc;
+        }
+
+        again = true;
+        hie_store_release(s, tx->conn);
+        tx->conn = NULL;
+        rc = hie_store_acquire(s, true, &tx->conn, err);
+        if (rc != HIE_OK) {
+            return rc;
+        }
+    }
+}

@@ -1,0 +1,96 @@
+-- Resources, what they are found by, and consent.
+--
+-- Fixed-width columns stand first: a tuple is taken apart from the left, and
+-- the columns of a read are reached without walking over the text ones.
+
+CREATE SCHEMA hie;
+
+CREATE TABLE hie.schema_version (
+    version  integer      PRIMARY KEY,
+    name     text         NOT NULL,
+    applied  timestamptz  NOT NULL DEFAULT now()
+);
+
+CREATE SEQUENCE hie.resource_rid;
+
+-- The current version of each resource. A deleted one keeps its row and its
+-- patients, for whom it is withheld or gone.
+CREATE TABLE hie.resource (
+    rid       bigint       NOT NULL DEFAULT nextval('hie.resource_rid'),
+    version   bigint       NOT NULL,
+    updated   timestamptz  NOT NULL,
+    deleted   boolean      NOT NULL DEFAULT false,
+    type      text         COLLATE "C" NOT NULL,
+    id        text         COLLATE "C" NOT NULL,
+    patients  bigint[]     NOT NULL,
+    tokens    bigint[]     NOT NULL,
+    body      bytea        COMPRESSION lz4 NOT NULL,
+    PRIMARY KEY (type, id)
+);
+
+ALTER SEQUENCE hie.resource_rid OWNED BY hie.resource.rid;
+
+-- Pages are in the order of rid. With type in front the index serves a search
+-- without criteria, which would otherwise walk over the rows of other types.
+CREATE UNIQUE INDEX resource_rid_key ON hie.resource (type, rid);
+
+-- A token's hash covers its resource type. The pending list is what makes
+-- bulk insertion fast; every search reads all of it, hence the small limit.
+CREATE INDEX resource_tokens ON hie.resource USING gin (tokens)
+    WITH (fastupdate = on, gin_pending_list_limit = 1024);
+
+-- Superseded versions only.
+CREATE TABLE hie.resource_history (
+    version   bigint       NOT NULL,
+    updated   timestamptz  NOT NULL,
+    deleted   boolean      NOT NULL,
+    type      text         COLLATE "C" NOT NULL,
+    id        text         COLLATE "C" NOT NULL,
+    patients  bigint[]     NOT NULL,
+    body      bytea        COMPRESSION lz4 NOT NULL,
+    PRIMARY KEY (type, id, version)
+);
+
+-- Not unique: the old values of a resource are taken away and its new ones
+-- written by one statement.
+CREATE TABLE hie.resource_string (
+    rid    bigint  NOT NULL,
+    type   text    COLLATE "C" NOT NULL,
+    param  text    COLLATE "C" NOT NULL,
+    value  text    COLLATE "C" NOT NULL
+);
+
+CREATE INDEX resource_string_value
+    ON hie.resource_string (type, param, value, rid);
+CREATE INDEX resource_string_rid ON hie.resource_string (rid);
+
+-- What can be enforced of each Consent, a row per patient.
+CREATE TABLE hie.consent (
+    patient      bigint       NOT NULL,
+    valid_from   timestamptz  NOT NULL DEFAULT '-infinity',
+    valid_until  timestamptz  NOT NULL DEFAULT 'infinity',
+    base_permit  boolean      NOT NULL,
+    consent_id   text         COLLATE "C" NOT NULL,
+    permit       bigint[]     NOT NULL,
+    deny         bigint[]     NOT NULL
+);
+
+CREATE INDEX consent_patient ON hie.consent (patient);
+CREATE INDEX consent_id ON hie.consent (consent_id);
+
+-- One row. Three random UUIDs hold 366 bits of the server's strong randomness.
+CREATE TABLE hie.secret (
+    single  boolean  PRIMARY KEY DEFAULT true CHECK (single),
+    value   bytea    NOT NULL CHECK (length(value) = 32)
+);
+
+INSERT INTO hie.secret (value)
+    VALUES (sha256(uuid_send(gen_random_uuid())
+                   || uuid_send(gen_random_uuid())
+                   || uuid_send(gen_random_uuid())));
+
+CREATE TABLE hie.load_state (
+    digest   text         COLLATE "C" PRIMARY KEY,
+    done     bigint       NOT NULL,
+    updated  timestamptz  NOT NULL DEFAULT now()
+);
