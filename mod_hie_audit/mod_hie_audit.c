@@ -501,7 +501,7 @@ static const command_rec  commands[] = {
     AP_INIT_TAKE1("HieAuth", set_auth, NULL, ACCESS_CONF,
                   "bearer: a token (default); none: a configured user, on "
                   "loopback addresses only"),
-    { NULL }
+    { .name = NULL }
 };
 
 

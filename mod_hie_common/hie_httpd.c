@@ -12,7 +12,6 @@
 #include <http_log.h>
 #include <http_protocol.h>
 #include <http_ssl.h>
-#include <util_filter.h>
 
 
 #define READ_SIZE  65536

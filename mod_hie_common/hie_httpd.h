@@ -14,6 +14,7 @@
 #include <apr_ring.h>
 #include <httpd.h>
 #include <http_config.h>
+#include <util_filter.h>
 
 #include "exchange/exchange.h"
 

@@ -10,6 +10,9 @@
 
 #include "mod_hie_common/hie_httpd.h"
 
+#include <string.h>
+
+#include <apr_strings.h>
 #include <http_config.h>
 #include <http_core.h>
 #include <http_log.h>
@@ -38,13 +41,45 @@ location_of(request_rec *r)
 
 
 /*
- * map_to_storage and type_checker: there is no file. Nothing has to be looked
- * up in a file system, and the id "a.gz" is no encoding.
+ * There is no file. translate_name: nobody else's rule may turn this path
+ * into another one, and nothing is to be looked up in a file system. The
+ * configuration of the location is not there in map_to_storage, hence the
+ * mark in the file name, as mod_proxy has one.
  */
+#define NO_FILE  "hie-fhir:"
+
 static int
-no_file(request_rec *r)
+claim(request_rec *r)
 {
-    return location_of(r) != NULL ? OK : DECLINED;
+    if (location_of(r) == NULL) {
+        return DECLINED;
+    }
+
+    r->filename = apr_pstrcat(r->pool, NO_FILE, r->uri, NULL);
+    return OK;
+}
+
+
+static int
+skip_storage(request_rec *r)
+{
+    return r->filename != NULL
+           && strncmp(r->filename, NO_FILE, sizeof(NO_FILE) - 1) == 0
+           ? OK : DECLINED;
+}
+
+
+/* The id "a.gz" is no encoding, and FallbackResource is for requests that
+ * have no handler. */
+static int
+set_type(request_rec *r)
+{
+    if (location_of(r) == NULL) {
+        return DECLINED;
+    }
+
+    r->handler = "hie-fhir";
+    return OK;
 }
 
 
@@ -112,8 +147,9 @@ register_hooks(apr_pool_t *p)
     static const char *const  before_proxy[] = { "mod_proxy.c", NULL };
 
     ap_hook_check_config(check, NULL, NULL, APR_HOOK_MIDDLE);
-    ap_hook_map_to_storage(no_file, NULL, before_proxy, APR_HOOK_FIRST);
-    ap_hook_type_checker(no_file, NULL, NULL, APR_HOOK_FIRST);
+    ap_hook_translate_name(claim, NULL, NULL, APR_HOOK_REALLY_FIRST);
+    ap_hook_map_to_storage(skip_storage, NULL, before_proxy, APR_HOOK_FIRST);
+    ap_hook_type_checker(set_type, NULL, NULL, APR_HOOK_FIRST);
     ap_hook_handler(handle, NULL, before_proxy, APR_HOOK_FIRST);
 }
 
@@ -121,7 +157,7 @@ register_hooks(apr_pool_t *p)
 static const command_rec  commands[] = {
     AP_INIT_FLAG("HieFhir", set_fhir, NULL, ACCESS_CONF,
                  "On: this location is the FHIR repository"),
-    { NULL }
+    { .name = NULL }
 };
 
 

@@ -221,7 +221,9 @@ ngx_http_hie_set_body(ngx_http_request_t *r, apr_pool_t *pool,
     hr->body.len = len;
 
     for (cl = rb->bufs; cl; cl = cl->next) {
-        p = ngx_cpymem(p, cl->buf->pos, cl->buf->last - cl->buf->pos);
+        if (cl->buf->last != cl->buf->pos) {
+            p = ngx_cpymem(p, cl->buf->pos, cl->buf->last - cl->buf->pos);
+        }
     }
 
     return NGX_OK;
@@ -298,17 +300,9 @@ ngx_http_hie_loopback(struct sockaddr *sa)
 }
 
 
-/*
- * The body stays where the job has it, until the request is freed.
- */
-
 ngx_int_t
-ngx_http_hie_send(ngx_http_request_t *r, const hie_response_t *hr)
+ngx_http_hie_set_response(ngx_http_request_t *r, const hie_response_t *hr)
 {
-    ngx_int_t     rc;
-    ngx_buf_t    *b;
-    ngx_chain_t   out;
-
     r->headers_out.status = hr->status;
 
     switch (hr->status) {
@@ -334,54 +328,43 @@ ngx_http_hie_send(ngx_http_request_t *r, const hie_response_t *hr)
     r->disable_not_modified = 1;
     r->allow_ranges = 0;
 
-    if (ngx_http_hie_set_response_headers(r, hr) != NGX_OK) {
-        return NGX_ERROR;
-    }
+    return ngx_http_hie_set_response_headers(r, hr);
+}
 
-    rc = ngx_http_send_header(r);
 
-    if (rc == NGX_ERROR || rc > NGX_OK || r->header_only) {
-        return rc;
-    }
+/* The bytes stay where the job has them, until the request is freed. */
 
-    if (hr->body.len == 0) {
-        return ngx_http_send_special(r, NGX_HTTP_LAST);
+ngx_chain_t *
+ngx_http_hie_response_body(ngx_http_request_t *r, const hie_response_t *hr)
+{
+    ngx_buf_t    *b;
+    ngx_chain_t  *cl;
+
+    cl = ngx_alloc_chain_link(r->pool);
+    if (cl == NULL) {
+        return NULL;
     }
 
     b = ngx_calloc_buf(r->pool);
     if (b == NULL) {
-        return NGX_ERROR;
+        return NULL;
     }
 
-    b->start = (u_char *) hr->body.ptr;
-    b->pos = b->start;
-    b->end = b->start + hr->body.len;
-    b->last = b->end;
-    b->memory = 1;
+    if (hr->body.len) {
+        b->start = (u_char *) hr->body.ptr;
+        b->pos = b->start;
+        b->end = b->start + hr->body.len;
+        b->last = b->end;
+        b->memory = 1;
+    }
+
     b->last_buf = 1;
     b->last_in_chain = 1;
 
-    out.buf = b;
-    out.next = NULL;
+    cl->buf = b;
+    cl->next = NULL;
 
-    return ngx_http_output_filter(r, &out);
-}
-
-
-/* Without a job: it could not be made, or there is no thread for it. */
-
-ngx_int_t
-ngx_http_hie_send_busy(ngx_http_request_t *r)
-{
-    ngx_int_t  rc;
-
-    rc = ngx_http_discard_request_body(r);
-
-    if (rc != NGX_OK) {
-        return rc;
-    }
-
-    return ngx_http_hie_send(r, hie_response_busy());
+    return cl;
 }
 
 

@@ -25,6 +25,7 @@ typedef struct {
 
 typedef enum {
     ngx_http_hie_reading = 1,             /* the body of the request */
+    ngx_http_hie_ready,                   /* it is there */
     ngx_http_hie_working,                 /* a thread has the job */
     ngx_http_hie_passed,                  /* gateway: the answer is judged */
     ngx_http_hie_holding,                 /* gateway: and is being collected */
@@ -45,15 +46,16 @@ typedef struct {
 
     unsigned                 encoded:1;
     unsigned                 head:1;      /* a HEAD that is sent as a GET */
-    unsigned                 failed:1;    /* could not be answered */
 } ngx_http_hie_ctx_t;
 
 
 ngx_http_hie_ctx_t *ngx_http_hie_get_ctx(ngx_http_request_t *r);
 ngx_int_t ngx_http_hie_set_request(ngx_http_request_t *r,
     ngx_http_hie_loc_conf_t *hlcf, hie_job_t *job);
-ngx_int_t ngx_http_hie_send(ngx_http_request_t *r, const hie_response_t *hr);
-ngx_int_t ngx_http_hie_send_busy(ngx_http_request_t *r);
+ngx_int_t ngx_http_hie_set_response(ngx_http_request_t *r,
+    const hie_response_t *hr);
+ngx_chain_t *ngx_http_hie_response_body(ngx_http_request_t *r,
+    const hie_response_t *hr);
 ngx_uint_t ngx_http_hie_loopback(struct sockaddr *sa);
 
 

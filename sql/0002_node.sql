@@ -93,7 +93,8 @@ $function$;
 
 -- What a server may do, and no more. In particular it can neither change who
 -- did what in an audit log nor remove a row of it; it may add a row, fill in
--- the completion, and read the two columns that this needs.
+-- the completion, and read the columns that ON CONFLICT DO UPDATE reads for
+-- this, which are the same and the key.
 CREATE FUNCTION hie.grant_server(role text, node text) RETURNS void
     LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp
 AS $function$
@@ -120,7 +121,8 @@ BEGIN
     EXECUTE format('GRANT SELECT, INSERT, UPDATE ON hie.load_state TO %I',
                    role);
 
-    EXECUTE format('GRANT INSERT, SELECT (id, completed),'
+    EXECUTE format('GRANT INSERT,'
+                   ' SELECT (id, completed, status, bytes, aborted),'
                    ' UPDATE (completed, status, bytes, aborted)'
                    ' ON %I.audit_log TO %I', s, role);
     EXECUTE format('GRANT SELECT, INSERT, UPDATE, DELETE'

@@ -30,6 +30,7 @@ typedef struct {
 
 typedef struct {
     apr_pool_t   *pool;
+    apr_pool_t   *scratch;       /* made when first needed */
     const char   *text;
     const char   *end;
     const char   *p;
@@ -598,17 +599,23 @@ static hie_rc_t
 check_names(parser_t *ps, const frame_t *f)
 {
     hie_doc_t    d = { ps->text, ps->nodes };
-    apr_pool_t  *tmp;
     named_t     *names;
     const char  *twice = NULL;
     uint32_t     i, k;
 
-    tmp = hie_pool_create(ps->pool, "json names");
-    names = apr_palloc(tmp, f->count * sizeof(*names));
+    if (f->count < 2) {
+        return HIE_OK;
+    }
+
+    if (ps->scratch == NULL) {
+        ps->scratch = hie_pool_create(ps->pool, "json names");
+    }
+
+    names = apr_palloc(ps->scratch, f->count * sizeof(*names));
 
     for (i = f->node + 1, k = 0; i < ps->n; i += ps->nodes[i].size, k++) {
         names[k].at = ps->text + ps->nodes[i].name;
-        names[k].name = hie_doc_name(&d, i, tmp);
+        names[k].name = hie_doc_name(&d, i, ps->scratch);
     }
 
     qsort(names, k, sizeof(*names), compare_named);
@@ -621,7 +628,7 @@ check_names(parser_t *ps, const frame_t *f)
         }
     }
 
-    apr_pool_destroy(tmp);
+    apr_pool_clear(ps->scratch);
 
     return twice == NULL ? HIE_OK : fail_duplicate(ps, twice);
 }
@@ -768,6 +775,10 @@ hie_doc_parse(apr_pool_t *pool, hie_str_t bytes, int max_depth,
     ps.stack = apr_palloc(pool, (size_t) ps.max_depth * sizeof(*ps.stack));
 
     rc = parse(&ps);
+
+    if (ps.scratch != NULL) {
+        apr_pool_destroy(ps.scratch);
+    }
 
     if (rc != HIE_OK) {
         return rc;

@@ -321,6 +321,31 @@ hie_dt_alternate(hie_buf_t *b, const char *name, const char *table,
 }
 
 
+/* The repetitions are walked, not looked up: a report may have thousands. */
+void
+hie_dt_lines(hie_tofhir_t *t, hie_buf_t *text, int segment, int field)
+{
+    hie_str_t  rest = hie_hl7_raw(t->m, segment, field, -1);
+    hie_str_t  line;
+    bool       first = true;
+
+    while (rest.ptr != NULL) {
+        line = rest;
+        rest = HIE_STR_NONE;
+        if (t->m->d.repeat != 0) {
+            line = hie_str_split(line, t->m->d.repeat, &rest);
+        }
+        if (!first) {
+            hie_buf_addc(text, '\n');
+        }
+        first = false;
+        if (!hie_str_eqz(line, "\"\"")) {
+            hie_buf_adds(text, hie_hl7_unescape(t->pool, line, &t->m->d));
+        }
+    }
+}
+
+
 /* NM (HL7 v2.5 section 2.A.46): a sign, digits, a point. FHIR has no plus
  * sign, no leading zeros, and digits on both sides of the point; those are
  * brought into form, all other digits stay as they were sent. */

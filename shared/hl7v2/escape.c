@@ -89,8 +89,8 @@ hie_hl7_unescape(apr_pool_t *pool, hie_str_t raw, const hie_hl7_delims_t *d)
 {
     hie_buf_t    b;
     hie_str_t    body;
-    const char  *from = raw.ptr;
-    const char  *end = raw.ptr + raw.len;
+    const char  *from;
+    const char  *end;
     const char  *open;
     const char  *close;
 
@@ -100,6 +100,8 @@ hie_hl7_unescape(apr_pool_t *pool, hie_str_t raw, const hie_hl7_delims_t *d)
         return raw;
     }
     hie_buf_init(&b, pool, raw.len + 1);
+    from = raw.ptr;
+    end = raw.ptr + raw.len;
     while (from < end) {
         open = memchr(from, d->escape, (size_t) (end - from));
         close = open == NULL || open + 1 == end ? NULL

@@ -11,6 +11,8 @@
 
 #include "hl7v2/message.h"
 
+#define MAX_REPEATS  500
+
 
 static bool
 is_upper(char c)
@@ -161,13 +163,40 @@ next_line(hie_str_t text, size_t *pos, char separator, hie_str_t *line)
 }
 
 
+/* The fields of a segment, and whether one of them repeats beyond reason:
+ * repetitions are found from the start of their field. Those of OBX-5 and
+ * NTE-3 are lines of text and are read in one go. */
+static bool
+count_fields(const hie_hl7_t *m, hie_str_t line, size_t *fields)
+{
+    bool    text = hie_str_starts(line, "OBX") || hie_str_starts(line, "NTE");
+    int     field = 0;
+    int     repeats = 0;
+    size_t  i;
+
+    for (i = 0; i < line.len; i++) {
+        if (line.ptr[i] == m->d.field) {
+            field++;
+            repeats = 0;
+            (*fields)++;
+        } else if (line.ptr[i] == m->d.repeat
+                   && !(text && (field == 3 || field == 5)))
+        {
+            if (++repeats >= MAX_REPEATS) {
+                return false;
+            }
+        }
+    }
+    return true;
+}
+
+
 /* Counts, so that one allocation each is enough. */
 static hie_rc_t
 measure(const hie_hl7_t *m, int *segments, size_t *starts, hie_error_t *err)
 {
     hie_str_t  line;
     size_t     pos = 0;
-    size_t     i;
     int        n = 0;
 
     *starts = 0;
@@ -184,8 +213,10 @@ measure(const hie_hl7_t *m, int *segments, size_t *starts, hie_error_t *err)
                             "frame of its own");
         }
         *starts += 2;
-        for (i = 0; i < line.len; i++) {
-            *starts += line.ptr[i] == m->d.field;
+        if (!count_fields(m, line, starts)) {
+            return hie_fail(err, HIE_INVALID, "",
+                            "a field of segment %.3s (line %d) has more than "
+                            "%d repetitions", line.ptr, n, MAX_REPEATS);
         }
     }
     *segments = n;

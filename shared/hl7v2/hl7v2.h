@@ -108,7 +108,7 @@ hie_mllp_frame(apr_pool_t *pool, hie_str_t message);
  * Encounter, Observation, DiagnosticReport.
  */
 typedef struct {
-    const char  *identifier_system;  /* prefix for a namespace id, as "urn:id:" */
+    const char  *identifier_system;  /* prefix of a namespace, "urn:id:" */
     const char  *timezone;           /* for times without a zone, "+00:00" */
 } hie_hl7_options_t;
 

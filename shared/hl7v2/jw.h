@@ -7,6 +7,8 @@
 #ifndef HIE_HL7V2_JW_H
 #define HIE_HL7V2_JW_H
 
+#include <apr_strings.h>
+
 #include "base/base.h"
 
 /* Opens '{' or '['; name NULL inside an array. Returns a mark for close. */

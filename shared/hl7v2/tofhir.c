@@ -15,6 +15,9 @@
 
 #include "hl7v2/tofhir.h"
 
+/* A segment of five bytes makes a thousand bytes of JSON. */
+#define MAX_SEGMENTS  10000
+
 
 hie_str_t
 hie_tofhir_sub(hie_tofhir_t *t, hie_at_t at, int component, int sub)
@@ -28,6 +31,20 @@ hie_str_t
 hie_tofhir_get(hie_tofhir_t *t, hie_at_t at, int component)
 {
     return hie_tofhir_sub(t, at, component, 1);
+}
+
+
+int
+hie_tofhir_find(hie_tofhir_t *t, const char *name, int from, int end)
+{
+    int  i;
+
+    for (i = from; i < end; i++) {
+        if (hie_str_eqz(hie_hl7_segment(t->m, i), name)) {
+            return i;
+        }
+    }
+    return -1;
 }
 
 
@@ -271,7 +288,7 @@ check_type(hie_tofhir_t *t, hie_error_t *err)
 static hie_rc_t
 patient_group(hie_tofhir_t *t, int pid, int end, hie_error_t *err)
 {
-    int       pv1 = hie_hl7_find(t->m, "PV1", pid);
+    int       pv1 = hie_tofhir_find(t, "PV1", pid, end);
     hie_rc_t  rc;
 
     rc = hie_to_patient(t, pid, end, err);
@@ -279,7 +296,7 @@ patient_group(hie_tofhir_t *t, int pid, int end, hie_error_t *err)
         return rc;
     }
     t->encounter = HIE_STR_NONE;
-    if (pv1 >= 0 && pv1 < end) {
+    if (pv1 >= 0) {
         hie_to_encounter(t, pid, pv1);
     }
     if (!t->snapshot) {
@@ -332,6 +349,11 @@ hie_hl7_to_fhir(const hie_hl7_t *m, const hie_hl7_options_t *options,
     hie_rc_t      rc;
 
     *bundle = HIE_STR_NONE;
+    if (hie_hl7_segments(m) > MAX_SEGMENTS) {
+        return hie_fail(err, HIE_TOO_LARGE, "",
+                        "the message has more than %d segments",
+                        MAX_SEGMENTS);
+    }
     init(&t, m, options, pool);
     rc = check_type(&t, err);
     if (rc != HIE_OK) {

@@ -25,6 +25,8 @@ typedef struct {
     apr_hash_t       *seen;         /* conditional target: fullUrl or count */
     hie_str_t         patient;      /* fullUrl of the current ones, or empty */
     hie_str_t         encounter;
+    hie_str_t         who;          /* the patient's identifier, in keys */
+    hie_str_t         order;        /* key of the current OBR */
 } hie_tofhir_t;
 
 /* A repetition of a field. */
@@ -41,6 +43,10 @@ hie_str_t
 hie_tofhir_get(hie_tofhir_t *t, hie_at_t at, int component);
 hie_str_t
 hie_tofhir_sub(hie_tofhir_t *t, hie_at_t at, int component, int sub);
+
+/* The first segment `name` from `from` up to `end`, or -1. */
+int
+hie_tofhir_find(hie_tofhir_t *t, const char *name, int from, int end);
 
 /*
  * Entries of the Bundle. The resource is written between begin and end:
@@ -174,6 +180,9 @@ hie_dt_person(hie_tofhir_t *t, hie_buf_t *b, const char *name, hie_at_t at);
 void
 hie_dt_organization(hie_tofhir_t *t, hie_buf_t *b, const char *name,
                     hie_at_t at);
+/* Text whose repetitions are lines, appended. */
+void
+hie_dt_lines(hie_tofhir_t *t, hie_buf_t *text, int segment, int field);
 /* NM as a FHIR decimal; false if it is no number. */
 bool
 hie_dt_decimal(apr_pool_t *pool, hie_str_t raw, hie_str_t *out);
@@ -191,8 +200,8 @@ hie_to_results(hie_tofhir_t *t, int from, int end);
 /* OBX to Observation (to_observation.c); returns the fullUrl. */
 hie_str_t
 hie_to_observation(hie_tofhir_t *t, int obr, int obx, int end);
-/* The order number by which results are told apart. */
-hie_str_t
-hie_to_order_key(hie_tofhir_t *t, int obr);
+/* OBX-5 to value[x], component or dataAbsentReason (to_value.c). */
+void
+hie_to_value(hie_tofhir_t *t, hie_buf_t *b, int obx);
 
 #endif

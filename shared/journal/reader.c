@@ -39,7 +39,7 @@ hie_journal_reader_open(apr_pool_t *pool, const char *dir, const char *name,
     r->dirfd = fd;
     r->name = apr_pstrdup(pool, name);
     r->sought = apr_hash_make(pool);
-    r->window_pool = hie_pool_create(NULL, "journal window");
+    r->window_pool = hie_pool_create(pool, "journal window");
     hie_journal_reader_tidy(r);
 
     *out = r;

@@ -143,7 +143,7 @@ hie_journal_open(apr_pool_t *pool, const char *dir, const char *name,
     j->buffers[1].ptr = apr_palloc(pool, j->buffer_size);
     j->active = &j->buffers[0];
     j->notices_end = &j->notices;
-    j->notice_pool = hie_pool_create(NULL, "journal notices");
+    j->notice_pool = hie_pool_create(pool, "journal notices");
     init_sync(j);
 
     rc = hie_thread_start(pool, "hie-jnl-flush", hie_journal_flusher, j,

@@ -14,6 +14,8 @@
 /* 2000-01-01 in microseconds since 1970. */
 #define PG_EPOCH  INT64_C(946684800000000)
 
+#define STRING_MAX  1000
+
 #define ARRAY_HEADER  20     /* dimensions, flags, type, length, lower bound */
 
 
@@ -57,6 +59,19 @@ hie_params_i64(hie_params_t *p, int64_t v)
     uint64_t  be = htobe64((uint64_t) v);
 
     params_add(p, apr_pmemdup(p->pool, &be, sizeof(be)), sizeof(be));
+}
+
+
+hie_str_t
+hie_string_indexed(hie_str_t s)
+{
+    if (s.len > STRING_MAX) {
+        s.len = STRING_MAX;
+        while (s.len > 0 && ((unsigned char) s.ptr[s.len] & 0xc0) == 0x80) {
+            s.len--;
+        }
+    }
+    return s;
 }
 
 

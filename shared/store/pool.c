@@ -110,7 +110,9 @@ connect_server(const hie_config_t *conf)
  * Settings of the session. All statements are look-ups by an index with a
  * plan that does not depend on the values, so planning again for each value
  * is a loss, and a sequential scan, a merge over a whole index or a compiled
- * expression is a plan that was made for an empty or a small table.
+ * expression is a plan that was made for an empty or a small table. Parallel
+ * workers cost more to start than a look-up, and other requests need the
+ * cores; what is looked up is mostly in memory, hence the cost of a page.
  */
 static hie_rc_t
 set_up_session(hie_store_t *s, hie_conn_t *c, bool check, hie_error_t *err)
@@ -131,6 +133,8 @@ set_up_session(hie_store_t *s, hie_conn_t *c, bool check, hie_error_t *err)
         "SET enable_seqscan = off;"
         "SET enable_mergejoin = off;"
         "SET jit = off;"
+        "SET max_parallel_workers_per_gather = 0;"
+        "SET random_page_cost = 1.1;"
         "SELECT to_regclass('hie.schema_version') IS NULL",
         timeout, timeout / 2 + 1, timeout * 2 + 30000);
 

@@ -42,6 +42,12 @@ hie_params_str(hie_params_t *p, hie_str_t s);
 void
 hie_params_i64(hie_params_t *p, int64_t v);
 
+/* What is indexed of a string, cut between characters: an entry of a B-tree
+ * has to fit three times into a page. Names and addresses are shorter; what is
+ * longer is found by its beginning. */
+hie_str_t
+hie_string_indexed(hie_str_t s);
+
 /* An array of one dimension that grows by one element at a time. */
 typedef struct {
     hie_buf_t  buf;

@@ -174,7 +174,8 @@ typedef struct {
     int64_t                   version;   /* 1: new; else the successor of the
                                             row got by hie_store_current */
     apr_time_t                updated;
-    hie_str_t                 body;
+    hie_str_t                 body;      /* empty: deleted; the row keeps its
+                                            patients, index is not used */
     const hie_index_t        *index;
     int                       n_consents;  /* of type Consent: its rows now */
     const hie_consent_row_t  *consents;
@@ -189,6 +190,8 @@ hie_store_put(hie_store_tx_t *tx, const hie_put_t *puts, int n,
 
 /*
  * For consent: the patients that are withheld from these actors, ascending.
+ * Without `default_permit` the others: those who permit; all who are not in
+ * the list are withheld then. Nobody with `all`.
  */
 HIE_BLOCKING hie_rc_t
 hie_store_withheld(hie_store_t *s, const hie_visible_t *v, apr_pool_t *pool,

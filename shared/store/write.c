@@ -10,10 +10,6 @@
 #include <apr_strings.h>
 
 
-/* An entry of a B-tree has to fit three times into a page. Names and
- * addresses are shorter; what is longer is found by its beginning. */
-#define STRING_MAX  1000
-
 /*
  * Arrays of arrays do not exist in PostgreSQL (only matrices): the keys of
  * all rows stand in one array, with the end of each row's part beside it.
@@ -52,7 +48,7 @@ static const char  update_sql[] =
     " FROM d JOIN hie.resource r ON r.type = d.type AND r.id = d.id"
     " AND r.version = d.version - 1), "
     "w AS (UPDATE hie.resource r SET version = d.version,"
-    " updated = d.updated, deleted = d.body = '',"
+    " updated = d.updated, deleted = (d.body = ''),"
     " patients = CASE WHEN d.body = '' THEN r.patients"
     " ELSE " PART("$9", "d.p0", "d.p1") " END,"
     " tokens = " PART("$10", "d.t0", "d.t1") ", body = d.body"
@@ -260,20 +256,6 @@ init_rows(put_rows_t *w, apr_pool_t *pool, size_t body_size)
 }
 
 
-/* What is indexed of a long value; not in the midst of a character. */
-static hie_str_t
-cut_string(hie_str_t s)
-{
-    if (s.len > STRING_MAX) {
-        s.len = STRING_MAX;
-        while (s.len > 0 && ((unsigned char) s.ptr[s.len] & 0xc0) == 0x80) {
-            s.len--;
-        }
-    }
-    return s;
-}
-
-
 static void
 add_row(put_rows_t *w, const hie_put_t *put)
 {
@@ -304,7 +286,7 @@ add_row(put_rows_t *w, const hie_put_t *put)
         hie_array_i32(&w->s_ord, w->n);
         hie_array_str(&w->s_type, put->type);
         hie_array_str(&w->s_param, hie_str(x->strings[i].param));
-        hie_array_str(&w->s_value, cut_string(x->strings[i].value));
+        hie_array_str(&w->s_value, hie_string_indexed(x->strings[i].value));
     }
 }
 
@@ -442,19 +424,69 @@ check_put(const hie_put_t *put, hie_error_t *err)
 }
 
 
+/* What one call writes, by statement. */
+typedef struct {
+    put_rows_t       create;
+    put_rows_t       update;
+    put_consents_t   consents;
+    hie_op_t         ops[3];
+    int              expected[3];    /* rows; -1: any number */
+    int              n_ops;
+} put_t;
+
+
+static void
+add_op(put_t *w, const hie_stmt_t *st, const hie_params_t *p, int expected)
+{
+    w->ops[w->n_ops] = (hie_op_t) { st, p, NULL };
+    w->expected[w->n_ops++] = expected;
+}
+
+
+static void
+collect(put_t *w, hie_store_tx_t *tx, const hie_put_t *puts, int n)
+{
+    apr_pool_t  *pool = tx->pool;
+    size_t       size[2] = { 0, 0 };
+    int          i;
+
+    for (i = 0; i < n; i++) {
+        size[puts[i].version > 1] += puts[i].body.len + 4;
+    }
+    init_rows(&w->create, pool, size[0]);
+    init_rows(&w->update, pool, size[1]);
+    init_consents(&w->consents, pool);
+
+    for (i = 0; i < n; i++) {
+        add_row(puts[i].version > 1 ? &w->update : &w->create, &puts[i]);
+        if (hie_str_eqz(puts[i].type, "Consent")) {
+            add_consents(&w->consents, &puts[i]);
+        }
+    }
+
+    w->n_ops = 0;
+    if (w->create.n > 0) {
+        add_op(w, &tx->store->create, row_params(&w->create, pool, false),
+               w->create.n);
+    }
+    if (w->update.n > 0) {
+        add_op(w, &tx->store->update, row_params(&w->update, pool, true),
+               w->update.n);
+    }
+    if (w->consents.n > 0) {
+        add_op(w, &tx->store->consents, consent_params(&w->consents, pool),
+               -1);
+    }
+}
+
+
 hie_rc_t
 hie_store_put(hie_store_tx_t *tx, const hie_put_t *puts, int n,
               hie_error_t *err)
 {
-    put_rows_t      *create = apr_palloc(tx->pool, sizeof(*create));
-    put_rows_t      *update = apr_palloc(tx->pool, sizeof(*update));
-    put_consents_t  *consents = apr_palloc(tx->pool, sizeof(*consents));
-    hie_op_t         ops[3];
-    size_t           size[2] = { 0, 0 };
-    int              expected[3];
-    int              n_ops = 0;
-    hie_rc_t         rc;
-    int              i;
+    put_t     *w;
+    hie_rc_t   rc;
+    int        i;
 
     HIE_ASSERT_MAY_BLOCK();
 
@@ -463,53 +495,26 @@ hie_store_put(hie_store_tx_t *tx, const hie_put_t *puts, int n,
         if (rc != HIE_OK) {
             return rc;
         }
-        size[puts[i].version == 1 ? 0 : 1] += puts[i].body.len + 4;
     }
-
-    init_rows(create, tx->pool, size[0]);
-    init_rows(update, tx->pool, size[1]);
-    init_consents(consents, tx->pool);
-    for (i = 0; i < n; i++) {
-        add_row(puts[i].version == 1 ? create : update, &puts[i]);
-        if (hie_str_eqz(puts[i].type, "Consent")) {
-            add_consents(consents, &puts[i]);
-        }
-    }
-
-    if (create->n > 0) {
-        expected[n_ops] = create->n;
-        ops[n_ops++] = (hie_op_t) {
-            &tx->store->create, row_params(create, tx->pool, false), NULL
-        };
-    }
-    if (update->n > 0) {
-        expected[n_ops] = update->n;
-        ops[n_ops++] = (hie_op_t) {
-            &tx->store->update, row_params(update, tx->pool, true), NULL
-        };
-    }
-    if (consents->n > 0) {
-        expected[n_ops] = -1;
-        ops[n_ops++] = (hie_op_t) {
-            &tx->store->consents, consent_params(consents, tx->pool), NULL
-        };
-    }
-    if (n_ops == 0) {
+    if (n == 0) {
         return HIE_OK;
     }
 
-    rc = hie_store_tx_run(tx, ops, n_ops, err);
+    w = apr_palloc(tx->pool, sizeof(*w));
+    collect(w, tx, puts, n);
+    rc = hie_store_tx_run(tx, w->ops, w->n_ops, err);
     if (rc != HIE_OK) {
         return rc;
     }
-    for (i = 0; i < n_ops; i++) {
-        if (expected[i] >= 0
-            && hie_result_i64(ops[i].res, 0, 0) != expected[i])
+
+    for (i = 0; i < w->n_ops; i++) {
+        if (w->expected[i] >= 0
+            && hie_result_i64(w->ops[i].res, 0, 0) != w->expected[i])
         {
             rc = hie_fail(err, HIE_CONFLICT, "",
                           "another transaction changed the same resource");
         }
-        PQclear(ops[i].res);
+        PQclear(w->ops[i].res);
     }
     return rc;
 }

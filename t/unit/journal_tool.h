@@ -24,7 +24,7 @@ tool_teardown(void **state);
 
 /* Faults; all off at the start of a test. */
 extern _Atomic int   fail_write;      /* so many writes to segments fail */
-extern _Atomic int   fail_sync;       /* so many syncs fail */
+extern _Atomic int   fail_sync;       /* so many syncs of records fail */
 extern _Atomic int   fail_error;      /* with this errno */
 extern _Atomic int   short_write;     /* bytes per write, 0: all */
 extern _Atomic bool  gate_shut;       /* syncs wait */
@@ -33,6 +33,8 @@ extern _Atomic int   synced_twice;    /* syncs of a file after one failed */
 
 hie_journal_t *
 writer_open(size_t segment, size_t buffer);
+void
+writer_close(hie_journal_t *j);
 uint64_t
 append(hie_journal_t *j, const char *record);
 /* Appends and waits. */

@@ -8,6 +8,7 @@
 #include <stdint.h>
 #include <cmocka.h>
 
+#include <stdio.h>
 #include <string.h>
 
 #include <apr_general.h>
@@ -131,7 +132,8 @@ test_check(void **state)
 }
 
 
-#define STAMP  "\"versionId\":\"7\",\"lastUpdated\":\"2023-11-14T22:13:20.123Z\""
+#define STAMP                                                                 \
+    "\"versionId\":\"7\",\"lastUpdated\":\"2023-11-14T22:13:20.123Z\""
 
 static void
 stamp(const char *text, const char *expected)
@@ -201,9 +203,8 @@ reference(const char *text, const char *expected)
         return;
     }
 
-    apr_snprintf(found, sizeof(found), "%.*s %.*s %.*s %d",
-                 HIE_PRISTR(r.type), HIE_PRISTR(r.id), HIE_PRISTR(r.version),
-                 r.local);
+    snprintf(found, sizeof(found), "%.*s %.*s %.*s %d", HIE_PRISTR(r.type),
+             HIE_PRISTR(r.id), HIE_PRISTR(r.version), r.local);
 
     if (expected == NULL || strcmp(found, expected) != 0) {
         fail_msg("%s: found \"%s\"", text, found);

@@ -22,8 +22,17 @@
 static apr_pool_t  *pool;
 
 
+static apr_status_t
+free_copy(void *copy)
+{
+    free(copy);
+
+    return APR_SUCCESS;
+}
+
+
 /* From a heap block of its own length, so that a sanitizer sees a read past
- * the end. It lives as long as the program. */
+ * the end. */
 static hie_doc_t *
 parse_len(const char *text, size_t len, hie_error_t *err)
 {
@@ -32,12 +41,12 @@ parse_len(const char *text, size_t len, hie_error_t *err)
     hie_rc_t    rc;
 
     memcpy(copy, text, len);
+    apr_pool_cleanup_register(pool, copy, free_copy, apr_pool_cleanup_null);
     rc = hie_doc_parse(pool, (hie_str_t) { copy, len }, DEPTH, &d, err);
     assert_true((rc == HIE_OK) == (d != NULL));
 
     if (d == NULL) {
         assert_int_equal(rc, HIE_INVALID);
-        free(copy);
     }
 
     return d;
