@@ -84,7 +84,7 @@ int
 LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
     static const hie_hl7_options_t   options = { "urn:id:", "+00:00" };
-    static apr_pool_t               *root;
+    static bool                      ready;
     apr_pool_t                      *pool;
     hie_str_t                        in = { (const char *) data, size };
     hie_str_t                        bundle;
@@ -92,11 +92,11 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     hie_error_t                      err = { .rc = 0 };
     hie_rc_t                         rc;
 
-    if (root == NULL) {
+    if (!ready) {
         apr_initialize();
-        root = hie_pool_create(NULL, "fuzz");
+        ready = true;
     }
-    pool = hie_pool_create(root, "one");
+    pool = hie_pool_create(NULL, "one");
     rc = hie_hl7_parse(pool, in, &m, &err);
     if (rc == HIE_OK) {
         walk(m, pool);

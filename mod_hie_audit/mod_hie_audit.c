@@ -167,7 +167,7 @@ check_open(server_rec *s)
     for (addr = s->addrs; addr != NULL; addr = addr->next) {
         if (!only_loopback(s, addr)) {
             ap_log_error(APLOG_MARK, APLOG_STARTUP|APLOG_EMERG, 0, s,
-                         "HIE6005: %s: HieAuth none is for loopback only, "
+                         "HIE6105: %s: HieAuth none is for loopback only, "
                          "but this server can be reached by other "
                          "addresses: put it into a <VirtualHost "
                          "127.0.0.1:port> or restrict Listen",
@@ -209,7 +209,7 @@ check(apr_pool_t *pconf, apr_pool_t *plog, apr_pool_t *ptemp, server_rec *s)
         && hie_runtime_check(main_conf->config, ptemp, &err) != HIE_OK)
     {
         ap_log_error(APLOG_MARK, APLOG_STARTUP|APLOG_EMERG, 0, s,
-                     "HIE6006: %s: %s",
+                     "HIE6106: %s: %s",
                      err.where[0] != '\0' ? err.where : main_conf->config,
                      err.detail);
         return HTTP_INTERNAL_SERVER_ERROR;
@@ -412,34 +412,34 @@ log_outcome(request_rec *r)
  */
 
 /*
- * Pool cleanup of the child. The threads of worker and event have been
- * joined by now, after a graceful stop as well as after SIGTERM; what may be
- * left are connections that an event loop was still writing to, whose pools
- * are not below pchild. Their jobs have to end before the runtime does.
+ * prefork exits from its signal handler, wherever the process is. With a job
+ * alive that is inside of the core, possibly with a lock held that the
+ * release would wait for, and the pool of the request would be destroyed
+ * under the job. Nothing that is to last depends on an orderly exit: go at
+ * once, before any pool does.
+ */
+static apr_status_t
+leave_job(void *unused)
+{
+    if (!APR_RING_EMPTY(&child.jobs, hie_httpd_job_t, link)) {
+        _exit(0);
+    }
+
+    return APR_SUCCESS;
+}
+
+
+/*
+ * Pool cleanup of the child, after the pools below it. worker and event have
+ * joined their threads by now, after a graceful stop as well as after
+ * SIGTERM. Should a request be left whose pool is elsewhere, its job has to
+ * end before the runtime does.
  */
 static apr_status_t
 stop_child(void *unused)
 {
-    hie_httpd_job_t  *hj;
-    int               threaded = AP_MPMQ_NOT_SUPPORTED;
-
-    ap_mpm_query(AP_MPMQ_IS_THREADED, &threaded);
-
-    /*
-     * prefork exits from its signal handler, wherever the process is. With a
-     * job alive that is inside of the core or of a system call, possibly
-     * with a lock held that the release would wait for. Nothing that is to
-     * last depends on an orderly exit: go at once.
-     */
-    if (threaded == AP_MPMQ_NOT_SUPPORTED
-        && !APR_RING_EMPTY(&child.jobs, hie_httpd_job_t, link))
-    {
-        _exit(0);
-    }
-
     while (!APR_RING_EMPTY(&child.jobs, hie_httpd_job_t, link)) {
-        hj = APR_RING_FIRST(&child.jobs);
-        end_job(hj);
+        end_job(APR_RING_FIRST(&child.jobs));
     }
 
     if (child.runtime != NULL) {
@@ -456,6 +456,7 @@ static void
 start_child(apr_pool_t *pchild, server_rec *s)
 {
     hie_error_t  err = { 0 };
+    int          threaded = AP_MPMQ_NOT_SUPPORTED;
 
     if (main_conf->config == NULL) {
         return;
@@ -472,7 +473,7 @@ start_child(apr_pool_t *pchild, server_rec *s)
         /* The child lives on for what else the server does. */
         child.runtime = NULL;
         ap_log_error(APLOG_MARK, APLOG_CRIT, 0, s,
-                     "HIE6007: every request of an HIE location will get a "
+                     "HIE6107: every request of an HIE location will get a "
                      "503: %s: %s",
                      err.where[0] != '\0' ? err.where : main_conf->config,
                      err.detail);
@@ -480,6 +481,11 @@ start_child(apr_pool_t *pchild, server_rec *s)
 
     apr_pool_cleanup_register(pchild, NULL, stop_child,
                               apr_pool_cleanup_null);
+
+    ap_mpm_query(AP_MPMQ_IS_THREADED, &threaded);
+    if (threaded == AP_MPMQ_NOT_SUPPORTED) {
+        apr_pool_pre_cleanup_register(pchild, NULL, leave_job);
+    }
 }
 
 
@@ -490,7 +496,8 @@ register_hooks(apr_pool_t *p)
     APR_REGISTER_OPTIONAL_FN(hie_audit_begin);
 
     ap_hook_check_config(check, NULL, NULL, APR_HOOK_MIDDLE);
-    ap_hook_child_init(start_child, NULL, NULL, APR_HOOK_MIDDLE);
+    /* First to start, last to stop. */
+    ap_hook_child_init(start_child, NULL, NULL, APR_HOOK_FIRST);
     ap_hook_log_transaction(log_outcome, NULL, NULL, APR_HOOK_MIDDLE);
 }
 
@@ -498,7 +505,7 @@ register_hooks(apr_pool_t *p)
 static const command_rec  commands[] = {
     AP_INIT_TAKE1("HieConfig", set_config, NULL, RSRC_CONF,
                   "The configuration file of the exchange, hie.yaml"),
-    AP_INIT_TAKE1("HieAuth", set_auth, NULL, ACCESS_CONF,
+    AP_INIT_TAKE1("HieAuth", set_auth, NULL, RSRC_CONF|ACCESS_CONF,
                   "bearer: a token (default); none: a configured user, on "
                   "loopback addresses only"),
     { .name = NULL }

@@ -87,7 +87,9 @@ hie_httpd_set_location(cmd_parms *cmd, module *m, hie_httpd_location_t *loc,
     char                  *base;
     apr_size_t             len;
 
+    /* "<Location ~ regex>" is <LocationMatch>. */
     if (parent == NULL || strcasecmp(parent->directive, "<Location") != 0
+        || parent->args[strspn(parent->args, " \t\"")] == '~'
         || cmd->path == NULL || cmd->path[0] != '/'
         || apr_fnmatch_test(cmd->path))
     {
@@ -113,7 +115,7 @@ hie_httpd_check_abi(server_rec *s)
 {
     if (hie_abi_version() != HIE_ABI_VERSION) {
         ap_log_error(APLOG_MARK, APLOG_STARTUP|APLOG_EMERG, 0, s,
-                     "HIE6001: libhie.so has interface version %d, the "
+                     "HIE6101: libhie.so has interface version %d, the "
                      "modules were built for %d: install both from one "
                      "release", hie_abi_version(), HIE_ABI_VERSION);
         return HTTP_INTERNAL_SERVER_ERROR;
@@ -138,14 +140,14 @@ hie_httpd_check_audit(server_rec *s, module *m)
         || configured == NULL)
     {
         ap_log_error(APLOG_MARK, APLOG_STARTUP|APLOG_EMERG, 0, s,
-                     "HIE6002: %s needs mod_hie_audit: add a LoadModule "
+                     "HIE6102: %s needs mod_hie_audit: add a LoadModule "
                      "line for hie_audit_module", m->name);
         return HTTP_INTERNAL_SERVER_ERROR;
     }
 
     if (!configured() && is_used(s, m)) {
         ap_log_error(APLOG_MARK, APLOG_STARTUP|APLOG_EMERG, 0, s,
-                     "HIE6003: %s is used, but HieConfig does not name a "
+                     "HIE6103: %s is used, but HieConfig does not name a "
                      "file", m->name);
         return HTTP_INTERNAL_SERVER_ERROR;
     }
@@ -265,7 +267,7 @@ hie_httpd_begin(request_rec *r, const hie_httpd_location_t *loc,
 
     if (!path_below(r, loc->base, &path)) {
         ap_log_rerror(APLOG_MARK, APLOG_ERR, 0, r,
-                      "HIE6004: the path was rewritten to one outside of "
+                      "HIE6104: the path was rewritten to one outside of "
                       "<Location \"%s\">", loc->base);
         return false;
     }

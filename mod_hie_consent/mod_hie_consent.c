@@ -142,7 +142,7 @@ judge_request(request_rec *r)
      * subrequest or an internal redirect, is not let through. */
     if (r->main != NULL || hie_httpd_job(r) != NULL) {
         ap_log_rerror(APLOG_MARK, APLOG_ERR, 0, r,
-                      "HIE6020: a subrequest or an internal redirect into a "
+                      "HIE6120: a subrequest or an internal redirect into a "
                       "HieConsent location: refused");
         return HTTP_FORBIDDEN;
     }
@@ -203,7 +203,7 @@ answer(request_rec *r, gate_t *gate)
 static apr_status_t
 refuse(request_rec *r, gate_t *gate, const char *detail)
 {
-    ap_log_rerror(APLOG_MARK, APLOG_WARNING, 0, r, "HIE6021: %s", detail);
+    ap_log_rerror(APLOG_MARK, APLOG_WARNING, 0, r, "HIE6121: %s", detail);
     hie_job_refuse(gate->hj->job, detail);
 
     return answer(r, gate);
@@ -369,7 +369,7 @@ handle(request_rec *r)
     gate = ap_get_module_config(r->request_config, &hie_consent_module);
     if (gate == NULL) {
         ap_log_rerror(APLOG_MARK, APLOG_ERR, 0, r,
-                      "HIE6022: a request that was not judged: refused");
+                      "HIE6122: a request that was not judged: refused");
         return HTTP_FORBIDDEN;
     }
     if (gate->inside) {

@@ -100,7 +100,7 @@ handle(request_rec *r)
      * an interaction of this interface. */
     if (r->main != NULL || hie_httpd_job(r) != NULL) {
         ap_log_rerror(APLOG_MARK, APLOG_ERR, 0, r,
-                      "HIE6010: a subrequest, a second job for one request, "
+                      "HIE6110: a subrequest, a second job for one request, "
                       "or a HieConsent location: refused");
         return HTTP_FORBIDDEN;
     }

@@ -8,10 +8,14 @@
 /* Longest wait for the first connections to the database, in ms. */
 #define NGX_HIE_WARM   250
 
-/* Longest wait at the end of a process for a record that is being synced. */
-#define NGX_HIE_LINGER  3000
+/*
+ * Longest wait at the end of a process for jobs in work, in ms.  The master
+ * kills a worker some 3150 ms after a "stop".
+ */
+#define NGX_HIE_LINGER  2500
 
 
+static ngx_uint_t ngx_hie_jobs_in_work(ngx_hie_t *hie);
 static void ngx_hie_bridge_log(ngx_log_t *log);
 static void ngx_hie_log(void *data, hie_log_level_t level, const char *line);
 static void ngx_hie_log_failure(ngx_uint_t level, ngx_log_t *log,
@@ -25,7 +29,6 @@ static void ngx_hie_guard_handler(ngx_event_t *ev);
 static void ngx_hie_job_thread(void *data, ngx_log_t *log);
 static void ngx_hie_job_returned(ngx_event_t *ev);
 static void ngx_hie_job_finish(ngx_hie_job_t *hj);
-static void ngx_hie_job_abandon(ngx_hie_job_t *hj);
 
 
 static ngx_str_t  ngx_hie_thread_pool_name = ngx_string("hie");
@@ -281,6 +284,7 @@ ngx_hie_open_wakeup(ngx_cycle_t *cycle, ngx_hie_t *hie)
 void
 ngx_hie_exit_process(ngx_hie_t *hie)
 {
+    ngx_uint_t      i;
     ngx_queue_t    *q;
     ngx_hie_job_t  *hj;
 
@@ -291,14 +295,33 @@ ngx_hie_exit_process(ngx_hie_t *hie)
     hie_thread_forbid_blocking(0);
 
     /*
-     * The thread pools have been stopped.  After a "stop" there are requests
-     * left whose pools nobody will destroy, and the runtime wants no job.
+     * nginx has waited for the threads, unless there was no room in the queue
+     * to tell them to exit.
+     */
+
+    for (i = 0; ngx_hie_jobs_in_work(hie); i++) {
+
+        if (i == NGX_HIE_LINGER) {
+
+            /* what they are using stays: the process is about to end */
+
+            ngx_log_error(NGX_LOG_ALERT, ngx_cycle->log, 0,
+                          "HIE6004 jobs are not finished at exit");
+            return;
+        }
+
+        ngx_msleep(1);
+    }
+
+    /*
+     * After a "stop" there are requests left whose pools nobody will destroy,
+     * and the runtime wants no job to be alive.
      */
 
     while (hie->runtime && !ngx_queue_empty(&hie->jobs)) {
         q = ngx_queue_head(&hie->jobs);
         hj = ngx_queue_data(q, ngx_hie_job_t, queue);
-        ngx_hie_job_abandon(hj);
+        ngx_hie_job_destroy(hj);
     }
 
     if (hie->runtime) {
@@ -315,28 +338,30 @@ ngx_hie_exit_process(ngx_hie_t *hie)
 }
 
 
-static void
-ngx_hie_job_abandon(ngx_hie_job_t *hj)
+static ngx_uint_t
+ngx_hie_jobs_in_work(ngx_hie_t *hie)
 {
-    ngx_uint_t  i;
+    ngx_queue_t    *q;
+    ngx_hie_job_t  *hj;
 
-    if (hj->running && hj->detached) {
+    if (hie->runtime == NULL) {
+        return 0;
+    }
 
-        for (i = 0; !hj->told && i < NGX_HIE_LINGER; i++) {
-            ngx_msleep(1);
-        }
+    ngx_memory_barrier();
 
-        ngx_memory_barrier();
+    for (q = ngx_queue_head(&hie->jobs);
+         q != ngx_queue_sentinel(&hie->jobs);
+         q = ngx_queue_next(q))
+    {
+        hj = ngx_queue_data(q, ngx_hie_job_t, queue);
 
-        if (!hj->told) {
-            ngx_log_error(NGX_LOG_ALERT, ngx_cycle->log, 0,
-                          "HIE6004 a job is not finished at exit");
-            ngx_queue_remove(&hj->queue);
-            return;
+        if (hj->running && (!hj->worked || (hj->detached && !hj->told))) {
+            return 1;
         }
     }
 
-    ngx_hie_job_destroy(hj);
+    return 0;
 }
 
 
@@ -444,6 +469,9 @@ ngx_hie_job_thread(void *data, ngx_log_t *log)
     ngx_hie_job_t  *hj = data;
 
     hj->detached = hj->work(hj);
+
+    ngx_memory_barrier();
+    hj->worked = 1;
 }
 
 

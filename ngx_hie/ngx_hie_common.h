@@ -16,7 +16,7 @@
 #endif
 
 
-#define ngx_hie_str(s)                                                        \
+#define ngx_hie_str(s)                                                       \
     ((hie_str_t) { (const char *) (s).data, (s).len })
 
 
@@ -71,7 +71,8 @@ struct ngx_hie_job_s {
     ngx_thread_task_t     task;
     ngx_hie_job_t        *next;        /* in "ready" */
     ngx_uint_t            detached;    /* what work() returned */
-    ngx_atomic_t          told;
+    ngx_atomic_t          worked;      /* work() has returned */
+    ngx_atomic_t          told;        /* and so has ngx_hie_job_wakeup() */
 
     unsigned              running:1;
     unsigned              returned:1;

@@ -47,11 +47,13 @@ hie_access_open(apr_pool_t *pool, const hie_config_t *conf,
 /*
  * `authorization`: the value of the header, ptr NULL if there was none. What
  * the principal points to is shared with other requests and lives as long as
- * `pool`: nobody changes it. HIE_UNAUTHENTICATED with the reason (RFC 6750 section
- * 3.1) in err->detail; it never repeats the token. Organisations come from
- * extensions.hl7-b2b.organization_id (UDAP Security), from
+ * `pool`: nobody changes it. HIE_UNAUTHENTICATED with the reason (RFC 6750
+ * section 3.1) in err->detail; it never repeats the token. Organisations come
+ * from extensions.hl7-b2b.organization_id (UDAP Security), from
  * extensions.ihe_iua.subject_organization_id (IHE IUA) and from the claim
- * "organizations" (an array of strings).
+ * "organizations" (an array of strings); a token in which one of these is of
+ * another kind is refused. scope, or scp, gives the scopes; patient/ scopes
+ * and scopes narrowed by a query grant nothing.
  */
 hie_rc_t
 hie_access_authenticate(hie_access_t *a, hie_str_t authorization,

@@ -7,7 +7,10 @@
  * said), within provision.period; the root's type (or policyRule OPTIN /
  * OPTOUT where R4 forbids the root type), and nested provisions that name
  * actors only. A nested provision with any other constraint is unresolved: as
- * a deny it holds for everybody, as a permit for nobody.
+ * a deny it holds for everybody, as a permit for nobody. A root that permits
+ * to actors permits to them only; a root with any other constraint permits to
+ * nobody. An actor is an organisation in the role of a recipient (role absent,
+ * IRCP or PRCP); others are unresolved. Dates without a zone are in UTC.
  */
 
 #ifndef HIE_CONSENT_H
@@ -20,7 +23,9 @@
 
 /* The rows by which the database enforces a Consent resource; none when it is
  * not in force. Pure. An actor is keyed by its reference "Organization/x" and
- * by its identifier, as "system|value" and as "value". */
+ * by its identifier, as "system|value" and as "value". HIE_UNPROCESSABLE for
+ * one that would be in force but names its patient by anything but a literal
+ * reference to a Patient of this server: it could not be enforced. */
 hie_rc_t
 hie_consent_rows(const hie_doc_t *d, hie_str_t base, apr_pool_t *pool,
                  hie_consent_row_t **rows, int *n, hie_error_t *err);
@@ -69,9 +74,11 @@ hie_consent_gate(hie_str_t method, hie_str_t path, hie_str_t query,
  * Judges a whole response of status 200. Pure. `out` is what may leave: for a
  * read the bytes unchanged; for a search a new searchset with the entries that
  * may be seen, byte for byte, with no total, and without links to pages of the
- * protected server. HIE_NOT_FOUND: the resource is withheld (as if it were not
- * there). HIE_BAD_GATEWAY: not a FHIR JSON document that can be judged.
- * `patients` are those in the output. `self` is the search's own URL.
+ * protected server. Every patient that a resource mentions counts, under
+ * whatever base, and one whose subject is not named by a literal reference is
+ * withheld. HIE_NOT_FOUND: the resource is withheld (as if it were not there).
+ * HIE_BAD_GATEWAY: not a FHIR JSON document that can be judged. `patients` are
+ * those in the output. `self` is the search's own URL.
  */
 hie_rc_t
 hie_consent_redact(const hie_decision_t *decision, hie_gate_t gate,

@@ -28,12 +28,13 @@ is_digit(char c)
 }
 
 
-/* A printable character of ASCII that is no letter, digit or space. */
+/* A printable character of ASCII that is no letter, digit or space, and that
+ * no header needs for itself: zone, version, ADT_A01, 8859/1, null. */
 static bool
 is_delimiter(char c)
 {
     return c > ' ' && c < 0x7f && !is_digit(c) && !is_upper(c)
-           && !(c >= 'a' && c <= 'z');
+           && !(c >= 'a' && c <= 'z') && strchr("+-._/\"", c) == NULL;
 }
 
 

@@ -17,7 +17,7 @@
 #include <stdatomic.h>
 #include <sys/types.h>
 
-/* How many separate failures are told apart; see lost_add. */
+/* How many separate failures are told apart; the oldest merge. */
 #define HIE_JOURNAL_LOST  16
 
 typedef struct {

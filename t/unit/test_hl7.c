@@ -177,6 +177,8 @@ test_delimiters(void **state)
     refused(HIE_STR("MSH||a|b"), HIE_INVALID, "MSH^1^2");
     refused(HIE_STR("MSH|^~\\\\&|a"), HIE_INVALID, "MSH^1^2");
     refused(HIE_STR("MSH|^~\\&#!|a"), HIE_INVALID, "MSH^1^2");
+    refused(HIE_STR("MSH|^-\\&|a"), HIE_INVALID, "MSH^1^2");
+    refused(HIE_STR("MSH.^~\\&.a"), HIE_INVALID, "MSH^1^1");
     refused(HIE_STR("MSH|AB|a"), HIE_INVALID, "MSH^1^2");
     refused(HIE_STR("MSH ^~\\& "), HIE_INVALID, "MSH^1^1");
     refused(HIE_STR("MSHA^~\\&A"), HIE_INVALID, "MSH^1^1");

@@ -495,6 +495,8 @@ main(void)
                  APR_FINFO_TYPE, pool) != APR_SUCCESS)
     {
         printf("1..0 # SKIP no data at %s/data/hl7v2\n", data);
+        apr_pool_destroy(pool);
+        apr_terminate();
         return 77;
     }
     rc = cmocka_run_group_tests(tests, NULL, NULL);

@@ -45,7 +45,7 @@ bundle_of(hie_str_t message)
 {
     hie_hl7_t    *m;
     hie_error_t   err;
-    hie_str_t     bundle;
+    hie_str_t     bundle = HIE_STR_NONE;
 
     if (hie_hl7_parse(pool, message, &m, &err) != HIE_OK
         || hie_hl7_to_fhir(m, &options, pool, &bundle, &err) != HIE_OK)

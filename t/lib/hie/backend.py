@@ -194,6 +194,9 @@ class Server(ThreadingHTTPServer):
     daemon_threads = True
     request_queue_size = 256
 
+    def handle_error(self, request, client_address):
+        """Clients that went away are none of our business."""
+
 
 def main():
     for path in sys.argv[2:]:

@@ -1,0 +1,88 @@
+"""./dev lint: cppcheck with a set that is worth reading, and what no tool
+knows of the house style."""
+
+import re
+import subprocess
+import sys
+
+from .process import TOP, run
+
+ROOMS = ["shared", "mod_hie_common", "mod_hie_fhir", "mod_hie_consent",
+         "mod_hie_audit", "hiectl", "bench"]
+
+SUPPRESS = ["missingIncludeSystem", "missingInclude", "unmatchedSuppression",
+            "unknownMacro", "internalAstError"]
+
+
+def cppcheck():
+    includes = run("pkg-config", ["pkg-config", "--cflags-only-I", "apr-1"])
+    argv = ["cppcheck", "--quiet", "--std=c11", "--error-exitcode=1",
+            "--enable=warning,performance,portability", "--inline-suppr",
+            "--inconclusive", f"-I{TOP}/shared", *includes.split(),
+            "-DHIE_DEBUG", "-j2",
+            *[f"--suppress={s}" for s in SUPPRESS],
+            *[str(TOP / r) for r in ROOMS if (TOP / r).is_dir()]]
+    return subprocess.run(argv, cwd=TOP).returncode == 0
+
+
+def files():
+    for room in [*ROOMS, "ngx_hie", "t/unit", "fuzz"]:
+        for path in sorted((TOP / room).rglob("*.[ch]")):
+            yield path
+
+
+def layout():
+    good = True
+
+    def complain(path, line, what):
+        nonlocal good
+        good = False
+        print(f"{path.relative_to(TOP)}:{line}: {what}")
+
+    for path in files():
+        lines = path.read_text().splitlines()
+        generated = path.name == "model.c"
+        if len(lines) > 1000 and not generated:
+            complain(path, len(lines), "more than 1000 lines")
+        for number, line in enumerate(lines, 1):
+            if len(line) > 80:
+                complain(path, number, "longer than 80 columns")
+            if line != line.rstrip():
+                complain(path, number, "white space at the end")
+            if "\t" in line:
+                complain(path, number, "a tab")
+            if re.search(r"\b(TODO|FIXME|XXX)\b", line):
+                complain(path, number, "something is left to do")
+            if re.match(r"\s*//", line):
+                complain(path, number, "a comment that is not /* */")
+        walls(path, lines, complain)
+    return good
+
+
+LAYERS = {"base": 0, "fhir": 1, "hl7v2": 1, "store": 2, "cache": 2,
+          "journal": 2, "access": 3, "consent": 3, "audit": 3, "exchange": 4}
+SIBLINGS = {("audit", "journal"), ("consent", "store"), ("audit", "store")}
+
+
+def walls(path, lines, complain):
+    """Arrows between rooms point down, and only to public headers."""
+    parts = path.relative_to(TOP).parts
+    here = parts[1] if parts[0] == "shared" else None
+    for number, line in enumerate(lines, 1):
+        m = re.match(r'#include "(\w+)/(\w+)\.h"', line)
+        if not m or m[1] not in LAYERS or m[1] == here:
+            continue
+        if m[2] not in (m[1], "config") and parts[0] not in ("t", "fuzz"):
+            complain(path, number, f"{m[1]}/{m[2]}.h is private")
+        if here and LAYERS[m[1]] >= LAYERS[here]:
+            complain(path, number, f"{here} must not know {m[1]}")
+
+
+def main():
+    good = layout()
+    good = cppcheck() and good
+    sys.exit(0 if good else 1)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,139 @@
+"""./dev test: unit tests, wire tests, corpora of the fuzzers, sanitizers."""
+
+import os
+import shutil
+import subprocess
+import sys
+import time
+
+from .process import TOP, Failure, run
+from .stand import Stand
+
+TESTS = TOP / "run" / "test"
+PARTS = ("both", "nginx", "httpd")
+
+# These tell the one server behind the gateway how to answer.
+RULES = ["--rules=seq=t/both/{gateway,abort,tls}.t", "--rules=par=**"]
+
+# Of t/both those that say something about memory; the faults that are slow to
+# bring about are left out.
+SANITIZED = ("rest", "search", "identity", "consent", "gateway", "audit",
+             "bundle", "abort", "tls")
+
+
+def say(text):
+    print(f"-- {text}", flush=True)
+
+
+def units():
+    """make check, with a database of its own."""
+    say("unit tests")
+    stand = Stand(TESTS / "unit", node="unit")
+    try:
+        stand.postgres.start()
+        stand.postgres.psql("CREATE DATABASE hie_test OWNER hie_owner",
+                            role="postgres", db="postgres")
+        env = os.environ | {
+            "HIE_TEST_DATABASE": stand.postgres.conninfo("hie_owner",
+                                                         "hie_test"),
+            "HIE_SOURCE": str(TOP)}
+        started = time.monotonic()
+        done = subprocess.run(
+            ["make", "-C", "build", "check", "-j2", "--no-print-directory"],
+            cwd=TOP, env=env, text=True, errors="replace",
+            stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
+        (TOP / "run" / "check.log").write_text(done.stdout)
+        for line in done.stdout.splitlines():
+            if line.startswith(("# TOTAL", "# PASS", "# SKIP", "# FAIL",
+                                "# ERROR", "FAIL:", "ERROR:")):
+                print(f"   {line}")
+        if "# TOTAL" not in done.stdout and done.returncode:
+            print("   " + "\n   ".join(done.stdout.splitlines()[-12:]))
+        print(f"   {time.monotonic() - started:.0f} s; "
+              f"run/check.log, build/test-suite.log")
+        return done.returncode == 0
+    finally:
+        stand.remove()
+
+
+def programs(pattern, parts=PARTS, only=None):
+    found = [p for part in parts for p in sorted((TOP / "t" / part)
+                                                 .glob("*.t"))
+             if pattern in f"{part}/{p.name}" and (not only or p.stem in only)]
+    return [str(p.relative_to(TOP)) for p in found]
+
+
+def wire(name, files, build=None, jobs=2):
+    """prove, on one stand for all that can share it."""
+    if not files:
+        return True
+    directory = TESTS / name
+    if directory.exists() or directory.is_symlink():
+        Stand(directory).remove()
+        if directory.is_symlink():
+            directory.unlink()
+    stand = Stand(directory, build=build)
+    started = time.monotonic()
+    good = False
+    try:
+        stand.start()
+        env = os.environ | {"HIE_STAND": str(directory),
+                            "HIE_TEST_DIR": str(TESTS),
+                            "HIE_BUILD": str(stand.build)}
+        done = subprocess.run(["prove", f"-j{jobs}", "--timer", *RULES,
+                               *files], cwd=TOP, env=env)
+        good = done.returncode == 0
+        problems = stand.trouble()
+        for line in problems[:20]:
+            print(f"   log: {line}")
+        good = good and not problems
+        print(f"   {time.monotonic() - started:.0f} s"
+              + ("" if good else f"; logs in {stand.dir}/logs"))
+    finally:
+        stand.stop()
+        if good:
+            shutil.rmtree(stand.dir, ignore_errors=True)
+    return good
+
+
+def sanitized(jobs):
+    say("with AddressSanitizer and UndefinedBehaviorSanitizer (build-san/)")
+    if not (TOP / "build-san" / "config.status").exists():
+        (TOP / "build-san").mkdir(exist_ok=True)
+        run("configure", ["../configure", "--quiet", "--enable-debug",
+                          "--enable-sanitizers"], cwd=TOP / "build-san")
+    log = TOP / "run" / "san.log"
+    try:
+        text = run("make", ["make", "-C", "build-san", "-j2",
+                            "--no-print-directory"], log, cwd=TOP)
+        log.write_text(text)
+    except Failure as e:
+        print(f"   {e}")
+        return False
+    return wire("san", programs("", ("both",), SANITIZED),
+                TOP / "build-san", jobs)
+
+
+def main():
+    pattern = sys.argv[1] if len(sys.argv) > 1 else ""
+    jobs = int(os.environ.get("HIE_TEST_JOBS", "2"))
+    TESTS.mkdir(parents=True, exist_ok=True)
+    started = time.monotonic()
+    results = {}
+    if not pattern:
+        results["unit"] = units()
+    say("wire tests")
+    results["wire"] = wire("shared", programs(pattern), jobs=jobs)
+    if not pattern:
+        from . import fuzz
+        results["fuzz"] = fuzz.replay()
+        if os.environ.get("HIE_TEST_SANITIZE", "1") != "0":
+            results["sanitizers"] = sanitized(jobs)
+    for name, good in results.items():
+        say(f"{name}: {'ok' if good else 'FAILED'}")
+    say(f"{time.monotonic() - started:.0f} s")
+    sys.exit(0 if all(results.values()) else 1)
+
+
+if __name__ == "__main__":
+    main()
