@@ -45,8 +45,11 @@ hie_request_authenticate(hie_job_t *job)
         }
     }
 
-    if (n > 1) {
-        /* Which of them would another hop have believed? */
+    if (n > 1 || (authorization.ptr != NULL
+                  && memchr(authorization.ptr, ',', authorization.len)))
+    {
+        /* Which of them would another hop have believed? httpd joins them
+         * with a comma, which a bearer token cannot contain. */
         return hie_fail(&job->error, HIE_INVALID, "",
                         "there is more than one Authorization header");
     }
