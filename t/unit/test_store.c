@@ -630,7 +630,8 @@ static void
 kill_backends(void)
 {
     sql("SELECT pg_terminate_backend(pid, 2000) FROM pg_stat_activity"
-        " WHERE usename = '" ROLE "' AND datname = current_database()");
+        " WHERE usename = '" ROLE "'"
+        " AND datname = current_database()");
 }
 
 

@@ -22,6 +22,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from urllib.parse import parse_qs, urlsplit
 
 FHIR_JSON = "application/fhir+json"
+ETAG = 'W/"backend"'
 
 
 class State:
@@ -81,7 +82,7 @@ class Handler(BaseHTTPRequestHandler):
         self.send_response(status)
         self.send_header("Content-Type", kind)
         self.send_header("X-Backend-Secret", "never passed on")
-        self.send_header("ETag", 'W/"backend"')
+        self.send_header("ETag", ETAG)
         for name, value in headers.items():
             self.send_header(name.replace("_", "-"), value)
         self.send_header("Content-Length", str(len(data)))
@@ -170,6 +171,8 @@ class Handler(BaseHTTPRequestHandler):
             return self.search(parts[0], parse_qs(url.query))
         if len(parts) in (2, 4):
             text = self.find(parts[0], parts[1])
+            if text and self.headers.get("If-None-Match") == ETAG:
+                return self.answer(304, b"")
             if text:
                 return self.answer(200, text)
         return self.outcome(404, f"{self.path} is not here")

@@ -88,6 +88,7 @@ events {{
             proxy_pass http://backend/;
             proxy_http_version 1.1;
             proxy_set_header Connection "";
+            proxy_set_header Host $http_host;
             proxy_connect_timeout 2s;
             proxy_read_timeout 5s;
         }}
@@ -180,6 +181,7 @@ def httpd_conf(stand):
     <Location "/gateway">
         HieConsent On
         %s
+        ProxyPreserveHost On
         ProxyPass "http://127.0.0.1:{p['backend']}" timeout=5\
  connectiontimeout=2 retry=0
     </Location>

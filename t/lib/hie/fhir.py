@@ -1,9 +1,6 @@
 """Resources for tests, and looking into what comes back."""
 
 LOINC = "http://loinc.org"
-OPTOUT = {"coding": [{"system":
-                      "http://terminology.hl7.org/CodeSystem/v3-ActCode",
-                      "code": "OPTOUT"}]}
 RECIPIENT = {"coding": [{"system": "http://terminology.hl7.org/CodeSystem/"
                                    "v3-ParticipationType", "code": "PRCP"}]}
 
@@ -34,13 +31,18 @@ def consent(key, subject, permit=(), deny=(), base="deny", status="active",
         provision["provision"] = nested
     if period:
         provision["period"] = period
-    return {"resourceType": "Consent", "id": key, "status": status,
-            "scope": {"coding": [{"system": "http://terminology.hl7.org/"
-                                            "CodeSystem/consentscope",
-                                  "code": "patient-privacy"}]},
-            "category": [{"coding": [{"system": LOINC, "code": "59284-0"}]}],
-            "patient": {"reference": f"Patient/{subject}"},
-            "policyRule": OPTOUT, "provision": provision}
+    out = {"resourceType": "Consent", "id": key, "status": status,
+           "scope": {"coding": [{"system": "http://terminology.hl7.org/"
+                                           "CodeSystem/consentscope",
+                                 "code": "patient-privacy"}]},
+           "category": [{"coding": [{"system": LOINC, "code": "59284-0"}]}],
+           "patient": {"reference": f"Patient/{subject}"},
+           "provision": provision}
+    if base == "deny":
+        out["policyRule"] = {"coding": [{
+            "system": "http://terminology.hl7.org/CodeSystem/v3-ActCode",
+            "code": "OPTOUT"}]}
+    return out
 
 
 def found(response):

@@ -28,6 +28,9 @@ TROUBLE = re.compile(
     r"|exited on signal|exit signal|Sanitizer|runtime error:"
     r"|[Aa]ssertion.*fail|double free|corrupted", re.M)
 
+# What nginx says by itself of a client that goes on after a failed handshake.
+NOISE = re.compile(r"\[crit\].*SSL_(shutdown|do_handshake|read)\(\) failed")
+
 SANITIZERS = {
     "ASAN_OPTIONS": "detect_leaks=0:abort_on_error=1:log_path={d}/san/asan",
     "UBSAN_OPTIONS": "print_stacktrace=1:halt_on_error=1:log_path={d}/san/ub",
@@ -446,8 +449,9 @@ class Stand:
             with open(path, errors="replace") as f:
                 f.seek(since.get(path, 0))
                 for line in f:
-                    if TROUBLE.search(line) and not any(
-                            re.search(a, line) for a in allowed):
+                    if (TROUBLE.search(line) and not NOISE.search(line)
+                            and not any(re.search(a, line)
+                                        for a in allowed)):
                         found.append(f"{path.name}: {line.strip()[:400]}")
         for path in (self.dir / "san").iterdir():
             if path.stat().st_mtime >= since.get("time", 0):

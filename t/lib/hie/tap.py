@@ -23,11 +23,12 @@ VOLATILE = (
     (re.compile(r"\b[0-9A-HJKMNP-TV-Z]{26}\b"), "ULID"),
     (re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z"), "INSTANT"),
     (re.compile(r"_cursor=[^\"&]+"), "_cursor=CURSOR"),
+    (re.compile(r"127\.0\.0\.1(:|%3A)\d+"), "HOST"),
 )
 HEADERS = ("content-type", "content-length", "etag", "location",
            "content-location", "www-authenticate", "allow", "retry-after",
            "cache-control", "last-modified", "vary", "accept-ranges",
-           "content-encoding", "pragma", "expires")
+           "content-encoding")
 
 
 def both(name, compare=True):
@@ -80,7 +81,7 @@ class Session:
 
     def token(self, scope="system/*.cruds", organizations=(), subject=None,
               **more):
-        key = (scope, tuple(organizations), subject, tuple(more.items()))
+        key = repr((scope, organizations, subject, more))
         if key not in self._tokens:
             self._tokens[key] = self.stand.token(
                 subject or self.subject, scope, organizations, **more)
@@ -127,7 +128,8 @@ class Session:
                                self.normal(r.body.decode(errors="replace"))))
 
     def normal(self, text):
-        text = text.replace(self.key, "KEY").replace(self.server, "SERVER")
+        text = text.replace(self.key, "KEY")
+        text = re.sub(self.server, "SERVER", text, flags=re.I)
         for pattern, name in VOLATILE:
             text = pattern.sub(name, text)
         return text
