@@ -139,7 +139,7 @@ test_answers(void **state)
 {
     const char  *version;
 
-    assert_int_equal(ping_answered("+PONG\r\n|$38\r\n# Server\r\n"
+    assert_int_equal(ping_answered("+PONG\r\n|$37\r\n# Server\r\n"
                                    "redis_version:7.0.15\r\na:b\r\n\r\n",
                                    &version), HIE_OK);
     assert_string_equal(version, "7.0.15");

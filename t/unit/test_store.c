@@ -714,7 +714,8 @@ test_dead_server(void **state)
     assert_int_equal(bind(fd, (struct sockaddr *) &addr, sizeof(addr)), 0);
     assert_int_equal(listen(fd, 5), 0);
 
-    configure(&c, apr_psprintf(pool, "host=%s port=5432 dbname=x user=x", dir), 2);
+    configure(&c, apr_psprintf(pool, "host=%s port=5432 dbname=x user=x",
+                               dir), 2);
     s = open_store(&c);
     start = apr_time_now();
     assert_int_equal(hie_store_ping(s, NULL), HIE_UNAVAILABLE);
