@@ -15,7 +15,10 @@
 #include <apr_tables.h>
 
 
-#define BATCH_MAX  2000                      /* records */
+#define BATCH_MAX  4000                      /* records */
+
+/* How long a batch that is not full gathers. */
+#define FILL_MAX   apr_time_from_msec(200)
 
 /* How long a PENDING waits for its COMPLETE. Longer than most responses take;
  * the row of a slower one is completed afterwards. */
@@ -28,6 +31,7 @@ struct hie_audit_shipper_t {
     hie_journal_reader_t  *reader;
     bool                   resumed;    /* the reader knows where to begin */
     bool                   forgetful;  /* the database did not forget */
+    bool                   careful;    /* rows of the batch may be there */
 
     apr_pool_t            *batch;      /* everything below */
     apr_array_header_t    *rows;       /* hie_audit_row_t */
@@ -242,8 +246,8 @@ is_due(const hie_audit_shipper_t *s)
     apr_time_t  now = apr_time_now();
 
     /* A clock that was set back must not make it wait for long. */
-    return s->open == 0 || s->records >= BATCH_MAX
-           || now >= s->since + HOLD_MAX || now < s->since;
+    return s->records >= BATCH_MAX || now < s->since
+           || now >= s->since + (s->open == 0 ? FILL_MAX : HOLD_MAX);
 }
 
 
@@ -260,8 +264,9 @@ write_batch(hie_audit_shipper_t *s, apr_pool_t *scratch, hie_error_t *err)
     if (rc != HIE_OK) {
         return rc;
     }
-    rc = hie_store_audit(tx, s->node, (hie_audit_row_t *) s->rows->elts,
-                         s->rows->nelts, err);
+    rc = hie_store_audit(tx, s->node, !s->careful,
+                         (hie_audit_row_t *) s->rows->elts, s->rows->nelts,
+                         err);
     if (rc == HIE_OK) {
         rc = hie_store_set_places(tx, s->node, HIE_AUDIT_JOURNAL,
                                   (hie_store_place_t *) s->places->elts,
@@ -326,10 +331,16 @@ hie_audit_ship(hie_audit_shipper_t *s, int *moved, hie_error_t *err)
 
     scratch = hie_pool_create(s->pool, "audit write");
     rc = write_batch(s, scratch, err);
+    if (rc == HIE_CONFLICT && !s->careful) {
+        /* After a failure of the disk a record can be in two segments. */
+        s->careful = true;
+        rc = write_batch(s, scratch, err);
+    }
     apr_pool_destroy(scratch);
     if (rc != HIE_OK) {
         return rc;
     }
+    s->careful = false;
 
     *moved = s->records;
     new_batch(s);

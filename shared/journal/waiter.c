@@ -105,10 +105,26 @@ waiter_wake(hie_journal_waiter_t *w)
 }
 
 
+bool
+hie_journal_want(hie_journal_t *j, uint64_t seq)
+{
+    bool  wake = j->sleep != HIE_JOURNAL_AWAKE;
+
+    if (seq > j->wanted) {
+        j->wanted = seq;
+    }
+    j->asking++;
+    j->sleep = HIE_JOURNAL_AWAKE;
+
+    return wake;
+}
+
+
 hie_rc_t
 hie_journal_wait(hie_journal_t *j, uint64_t seq, hie_error_t *err)
 {
     hie_journal_waiter_t  w = { .seq = seq };
+    bool                  wake;
 
     HIE_ASSERT_MAY_BLOCK();
 
@@ -128,7 +144,11 @@ hie_journal_wait(hie_journal_t *j, uint64_t seq, hie_error_t *err)
     } else {
         w.next = j->waiters;
         j->waiters = &w;
+        wake = hie_journal_want(j, seq);
         pthread_mutex_unlock(&j->mutex);
+        if (wake) {
+            pthread_cond_signal(&j->flush);
+        }
         waiter_sleep(&w);
     }
 
@@ -162,7 +182,7 @@ hie_journal_notify(hie_journal_t *j, uint64_t seq, hie_journal_cb *cb,
                    void *baton, hie_error_t *err)
 {
     hie_rc_t  rc = HIE_OK;
-    bool      now = false;
+    bool      now = false, wake = false;
 
     if (getpid() != j->pid) {
         return fail_process(err);
@@ -178,9 +198,13 @@ hie_journal_notify(hie_journal_t *j, uint64_t seq, hie_journal_cb *cb,
         now = true;
     } else {
         notice_add(j, seq, cb, baton);
+        wake = hie_journal_want(j, seq);
     }
     pthread_mutex_unlock(&j->mutex);
 
+    if (wake) {
+        pthread_cond_signal(&j->flush);
+    }
     if (now) {
         cb(baton, rc);
     }

@@ -192,8 +192,10 @@ hie_journal_append(hie_journal_t *j, const void *record, size_t len,
         hie_journal_record_put(j->active->ptr + j->active->len, record, len,
                                *seq, crc);
         j->active->len += size;
-        wake = j->idle;
-        j->idle = false;
+        wake = j->sleep == HIE_JOURNAL_SLEEPS;
+        if (wake) {
+            j->sleep = HIE_JOURNAL_AWAKE;
+        }
     }
     pthread_mutex_unlock(&j->mutex);
 

@@ -49,6 +49,13 @@ struct hie_journal_notice_t {
     hie_rc_t               rc;
 };
 
+/* How the flusher sleeps, and so who wakes it. */
+typedef enum {
+    HIE_JOURNAL_AWAKE = 0,
+    HIE_JOURNAL_DOZES,       /* for a moment: who waits for a record does */
+    HIE_JOURNAL_SLEEPS       /* until further notice: who appends one, too */
+} hie_journal_sleep_t;
+
 struct hie_journal_t {
     pid_t                  pid;          /* the only one that may write */
     int                    dirfd;
@@ -79,7 +86,9 @@ struct hie_journal_t {
     apr_pool_t            *notice_pool;
     uint64_t               syncs;
     uint64_t               failures;
-    bool                   idle;         /* the flusher sleeps */
+    uint64_t               wanted;       /* somebody waits for all up to it */
+    int                    asking;       /* waits since the last swap */
+    hie_journal_sleep_t    sleep;        /* of the flusher */
     bool                   down;         /* nothing can be written now */
     bool                   closing;
 
@@ -90,6 +99,7 @@ struct hie_journal_t {
     /* The flusher's alone. */
     hie_journal_segment_t  current;      /* fd -1 while down */
     bool                   asked;        /* for the segment after it */
+    bool                   company;      /* the last sync had several waiters */
 };
 
 /* Thread functions, baton the handle. */
@@ -97,6 +107,11 @@ void
 hie_journal_flusher(void *baton);
 void
 hie_journal_preparer(void *baton);
+
+/* With the mutex: somebody waits for `seq`. True: the caller has to signal
+ * `flush` when it has released the mutex. */
+bool
+hie_journal_want(hie_journal_t *j, uint64_t seq);
 
 /* Everything up to `seq` has its outcome `rc` (HIE_OK, or HIE_UNAVAILABLE);
  * tells those who asked. On the flusher, without the mutex. */

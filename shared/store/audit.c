@@ -34,7 +34,11 @@ typedef struct {
     " $15::timestamptz[], $16::int[], $17::bigint[], $18::bool[])"            \
     " AS u(id, recorded, subject, issuer, organization, peer, interaction,"   \
     " type, resource_id, query, decision, p0, p1, resources, completed,"      \
-    " status, bytes, aborted)"                                                \
+    " status, bytes, aborted)"
+
+/* Costs half as much again as the insertion alone. */
+#define MERGE_SQL                                                             \
+    INSERT_SQL                                                                \
     " ON CONFLICT (id) DO UPDATE SET completed = excluded.completed,"         \
     " status = excluded.status, bytes = excluded.bytes,"                      \
     " aborted = excluded.aborted"                                             \
@@ -213,7 +217,7 @@ sort_out(const hie_audit_row_t *rows, int n, apr_pool_t *pool,
 
 
 hie_rc_t
-hie_store_audit(hie_store_tx_t *tx, const char *node,
+hie_store_audit(hie_store_tx_t *tx, const char *node, bool fresh,
                 const hie_audit_row_t *rows, int n, hie_error_t *err)
 {
     audit_rows_t   *inserts, *completions;
@@ -237,7 +241,8 @@ hie_store_audit(hie_store_tx_t *tx, const char *node,
     sort_out(rows, n, tx->pool, inserts, completions);
 
     if (inserts->n > 0) {
-        hie_store_stmt(&insert, apr_psprintf(tx->pool, INSERT_SQL, schema));
+        hie_store_stmt(&insert, apr_psprintf(tx->pool, fresh ? INSERT_SQL
+                                                     : MERGE_SQL, schema));
         ops[n_ops++] = (hie_op_t) {
             &insert, insert_params(inserts, tx->pool), NULL
         };

@@ -118,8 +118,9 @@ hie_store_read(hie_store_t *s, const hie_visible_t *v, hie_str_t type,
     }
     hie_visible_param(&params, v);
 
-    rc = hie_store_query(s, version != 0 ? &s->vread[see] : &s->read[see],
-                         &params, &res, err);
+    rc = hie_store_query_shared(s, version != 0 ? &s->vread[see]
+                                                : &s->read[see],
+                                &params, &res, err);
     if (rc != HIE_OK) {
         return rc;
     }

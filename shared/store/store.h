@@ -242,9 +242,10 @@ typedef struct {
 } hie_audit_row_t;
 
 /* Inserts rows; a row whose id is there already only gets its completion.
- * A completion without a row (decision empty) updates the row. */
+ * A completion without a row (decision empty) updates the row. `fresh`: no
+ * row is expected to be there, which is cheaper; HIE_CONFLICT if one is. */
 HIE_BLOCKING hie_rc_t
-hie_store_audit(hie_store_tx_t *tx, const char *node,
+hie_store_audit(hie_store_tx_t *tx, const char *node, bool fresh,
                 const hie_audit_row_t *rows, int n, hie_error_t *err);
 
 /* A message that could not be worked off. */

@@ -11,7 +11,8 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "lib"))
 
 from hie.fhir import patient                                     # noqa: E402
 from hie.postgres import Session, wait_locked                    # noqa: E402
-from hie.tap import both, check, equal, main                     # noqa: E402
+from hie.tap import (both, check, equal, main, own_stand,        # noqa: E402
+                     started)
 
 LARGE = 6 * 1024 * 1024
 
@@ -110,4 +111,5 @@ def _(s):
     equal(s.get(f"/Patient/{key}", kind="gateway").status, 200, "others")
 
 
-main()
+# of its own: it locks tables
+main(started(own_stand("abort")))

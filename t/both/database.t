@@ -11,7 +11,8 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "lib"))
 
 from hie.fhir import patient                                     # noqa: E402
 from hie.process import Failure, children, wait_until            # noqa: E402
-from hie.tap import both, check, equal, main, own_stand          # noqa: E402
+from hie.tap import (both, check, equal, main, own_stand,        # noqa: E402
+                     started)
 
 
 def unavailable(r):
@@ -50,8 +51,11 @@ def _(s):
         equal(s.get(f"/Patient/{key}", token=False).status, 401, "no token")
     finally:
         stand.postgres.start()
+    refused = s.subject
+    s.subject += "-later"
     recovers(s, f"/Patient/{key}")
-    rows = [r for r in s.audit(4, seconds=15) if r["status"] == "503"]
+    rows = [r for r in s.audit(4, refused, seconds=15)
+            if r["status"] == "503"]
     equal(len(rows), 4, "the refused ones are recorded")
 
 
@@ -112,5 +116,4 @@ def _(s):
 
 
 stand = own_stand("database", acquire_timeout=500, statement_timeout=1000)
-stand.start()
-main(stand)
+main(started(stand))

@@ -11,7 +11,8 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "lib"))
 
 from hie.fhir import patient                                     # noqa: E402
 from hie.postgres import Session, wait_locked                    # noqa: E402
-from hie.tap import both, check, equal, main, own_stand          # noqa: E402
+from hie.tap import (both, check, equal, main, own_stand,        # noqa: E402
+                     started)
 from hie.web import Connection                                   # noqa: E402
 
 
@@ -94,5 +95,4 @@ def _(s):
 stand = own_stand("overload", nginx_threads=6, nginx_queue=4,
                   nginx_workers=1, httpd_children=1, httpd_limit=1,
                   connections=2, acquire_timeout=400, statement_timeout=2000)
-stand.start()
-main(stand)
+main(started(stand))

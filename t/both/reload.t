@@ -13,12 +13,15 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "lib"))
 from hie.lifecycle import (Load, Messages, kill_under_load,      # noqa: E402
                            reload_under_load, report)
 from hie.process import listening, wait_until                    # noqa: E402
-from hie.tap import both, check, equal, main, once, own_stand    # noqa: E402
+from hie.tap import (both, check, equal, main, once, own_stand,  # noqa: E402
+                     started)
 
 RELOADS = 200 if os.environ.get("HIE_TEST_FULL") == "1" else 10
 
 
 def nothing_lost(found, incomplete=False):
+    print("# " + ", ".join(f"{k} {v}" for k, v in found.items()
+                           if isinstance(v, int)))
     check(found["answered"] > 50, f"hardly any requests: {found}")
     for name in ("n_problems", "not_recorded", "recorded_twice"):
         equal(found[name], 0, f"{name} in {found}")
@@ -98,6 +101,5 @@ def _(stand):
 
 
 stand = own_stand("reload")
-stand.start()
 # What we kill ourselves may be told.
-main(stand, allowed=[r"exited on signal 9", r"exit signal Killed"])
+main(started(stand), allowed=[r"exited on signal 9", r"exit signal Killed"])

@@ -16,6 +16,7 @@ from hie.web import Connection, tls_context                      # noqa: E402
 def connect(s, alpn):
     raw = socket.create_connection(
         ("127.0.0.1", s.stand.ports[s.server + "_tls"]), 20)
+    raw.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
     tls = tls_context(s.stand.keys / "ca.crt", alpn=alpn)
     wrapped = tls.wrap_socket(raw, server_hostname="localhost")
     equal(wrapped.selected_alpn_protocol(), alpn[0], "protocol")

@@ -26,6 +26,15 @@ def control_id(message):
     return fields[9].strip() if len(fields) > 9 else b""
 
 
+def sound(message):
+    """Whether the header can be read: plain characters, and delimiters that
+    differ from each other."""
+    line = message.split(b"\r")[0]
+    signs = line[3:4] + line[4:].split(line[3:4])[0]
+    return (all(32 <= b < 127 for b in line)
+            and len(set(signs)) == len(signs) >= 4)
+
+
 def send_all(stand, what, pipeline):
     codes = {}
     with Sender(stand.ports["mllp"]) as s:
@@ -37,8 +46,7 @@ def send_all(stand, what, pipeline):
                 check(ack is not None, f"{name}: no acknowledgement")
                 code, control = msa(ack)
                 check(code in ("AA", "AE", "AR"), f"{name}: {code}")
-                line = message.split(b"\r")[0]
-                if all(32 <= b < 127 for b in line):
+                if sound(message):
                     equal(control.encode().strip(), control_id(message),
                           f"{name}: MSA-2")
                 codes[code] = codes.get(code, 0) + 1

@@ -14,7 +14,7 @@ from hie.hl7 import adt                                          # noqa: E402
 from hie.mllp import Sender, msa                                 # noqa: E402
 from hie.process import ROOT, WWW, own, wait_until               # noqa: E402
 from hie.tap import (Skip, check, equal, main, once,             # noqa: E402
-                     own_stand)
+                     own_stand, started)
 from hie.web import Connection                                   # noqa: E402
 
 
@@ -126,14 +126,20 @@ def full_disk(stand):
     key = patients(stand, "FULL")[0]["id"]
 
     filler = stand.journal / "filler"
-    with open(filler, "wb", buffering=0) as f:
-        try:
-            while True:
-                f.write(b"x" * 4096)
-        except OSError:
-            pass
+
+    def fill():
+        """Again and again: what has been worked off makes room."""
+        with open(filler, "ab", buffering=0) as f:
+            try:
+                while True:
+                    f.write(b"x" * 4096)
+            except OSError:
+                pass
+
+    fill()
     # what was set aside before may still take some
     for number in range(3000):
+        fill()
         with Sender(stand.ports["mllp"]) as s:
             ack = s.send(adt("A08", f"full-{number}", "FULL", "x" * 2000))
         if ack is None:
@@ -141,7 +147,8 @@ def full_disk(stand):
     equal(ack, None, "an acknowledgement without a disk")
     for server in ("nginx", "httpd"):
         statuses = set()
-        for _ in range(400):
+        for _ in range(2000):
+            fill()
             r = fhir(stand, "GET", f"/Patient/{key}", server=server)
             statuses.add(r.status)
             if r.status == 503:
@@ -165,5 +172,4 @@ def again(stand):
 
 
 stand = own_stand("mllp-faults")
-stand.start()
-main(stand)
+main(started(stand))

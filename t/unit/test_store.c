@@ -460,7 +460,7 @@ write_audit(const hie_audit_row_t *rows, int n)
     hie_rc_t         rc;
 
     assert_int_equal(hie_store_begin(store, pool, &tx, NULL), HIE_OK);
-    rc = hie_store_audit(tx, NODE, rows, n, NULL);
+    rc = hie_store_audit(tx, NODE, false, rows, n, NULL);
     if (rc != HIE_OK) {
         hie_store_rollback(tx);
         return rc;
@@ -522,7 +522,7 @@ test_audit(void **state)
                      4);
 
     assert_int_equal(hie_store_begin(store, pool, &tx, NULL), HIE_OK);
-    assert_int_equal(hie_store_audit(tx, "no such", rows, 1, NULL),
+    assert_int_equal(hie_store_audit(tx, "no such", false, rows, 1, NULL),
                      HIE_INVALID);
     hie_store_rollback(tx);
 }

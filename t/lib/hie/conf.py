@@ -167,9 +167,21 @@ def httpd_conf(stand):
         for name in (f"mpm_{o.get('httpd_mpm', 'event')}", "authz_core",
                      "authn_core", "reqtimeout", "setenvif", "headers",
                      "proxy", "proxy_http", "socache_shmcb", "ssl", "http2"))
+    limit = max(children, o.get("httpd_limit", 8))
     if o.get("httpd_mpm") == "prefork":
         modules = "\n".join(m for m in modules.splitlines()
                             if "http2" not in m)
+        processes = f"""\
+MinSpareServers {children}
+MaxSpareServers {children}
+MaxRequestWorkers {limit}"""
+    else:
+        processes = f"""\
+MinSpareThreads {threads}
+MaxSpareThreads {threads * max(children, 8)}
+ThreadsPerChild {threads}
+ThreadLimit {max(threads, 25)}
+MaxRequestWorkers {threads * limit}"""
     ours = "\n".join(f"LoadModule hie_{name}_module "
                      f"{stand.modules}/mod_hie_{name}.so"
                      for name in ("audit", "fhir", "consent"))
@@ -199,12 +211,8 @@ LogLevel {o.get('httpd_log', 'notice')}
 {ours}
 
 StartServers {children}
-ServerLimit {max(children, o.get('httpd_limit', 8))}
-MinSpareThreads {threads}
-MaxSpareThreads {threads * max(children, 8)}
-ThreadsPerChild {threads}
-ThreadLimit {max(threads, 25)}
-MaxRequestWorkers {threads * max(children, o.get('httpd_limit', 8))}
+ServerLimit {limit}
+{processes}
 MaxConnectionsPerChild 0
 KeepAlive On
 KeepAliveTimeout 300

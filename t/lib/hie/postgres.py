@@ -23,7 +23,6 @@ host  all all 127.0.0.1/32 scram-sha-256
 
 CONF = """\
 listen_addresses = '127.0.0.1'
-port = {port}
 unix_socket_directories = '{socket}'
 shared_buffers = 256MB
 max_connections = 300
@@ -43,7 +42,10 @@ class Postgres:
         self.data = stand.dir / "postgres"
         self.socket = stand.dir / "socket"
         self.log = stand.dir / "logs" / "postgres.log"
-        self.port = stand.ports["postgres"]
+
+    @property
+    def port(self):
+        return self.stand.ports["postgres"]
 
     def create(self):
         """initdb, roles, database."""
@@ -65,7 +67,7 @@ class Postgres:
             cwd="/")
 
         with open(self.data / "postgresql.conf", "a") as f:
-            f.write(CONF.format(port=self.port, socket=self.socket))
+            f.write(CONF.format(socket=self.socket))
         (self.data / "pg_hba.conf").write_text(HBA)
         me = "root" if ROOT else WWW
         lines = [f"stand {me} {role}"
@@ -83,7 +85,8 @@ class Postgres:
         try:
             run("start of PostgreSQL",
                 [*run_as(PGUSER), BIN / "pg_ctl", "-D", self.data, "-l",
-                 self.log, "-w", "-t", "60", "-s", "start"], self.log,
+                 self.log, "-o", f"-p {self.port}", "-w", "-t", "60", "-s",
+                 "start"], self.log,
                 cwd="/")
         except Failure:
             pid = self.read_pid()

@@ -51,6 +51,13 @@ def subprocess_environment(stand):
     return env
 
 
+def read_pid(path):
+    try:
+        return int(path.read_text())
+    except (OSError, ValueError):
+        return None
+
+
 class Redis:
     def __init__(self, stand):
         self.stand = stand
@@ -72,7 +79,8 @@ class Redis:
             log, cwd="/")
         wait_until("start of Redis", lambda: listening(s.ports["redis"]),
                    log=log)
-        s.ledger.add("redis", int((d / "redis.pid").read_text()))
+        pid = wait_until("pid of Redis", lambda: read_pid(d / "redis.pid"))
+        s.ledger.add("redis", pid)
 
     def stop(self):
         self.stand.ledger.end("redis")
@@ -156,14 +164,9 @@ class Nginx:
         self.register()
 
     def register(self):
-        pid = wait_until("pid of nginx", lambda: self.read_pid())
+        pid = wait_until("pid of nginx",
+                         lambda: read_pid(self.dir / "nginx.pid"))
         self.stand.ledger.add("nginx", pid)
-
-    def read_pid(self):
-        try:
-            return int((self.dir / "nginx.pid").read_text())
-        except (OSError, ValueError):
-            return None
 
     def pid(self):
         return self.stand.ledger.pid("nginx")
@@ -218,14 +221,9 @@ class Httpd:
         self.register()
 
     def register(self):
-        pid = wait_until("pid of httpd", lambda: self.read_pid())
+        pid = wait_until("pid of httpd",
+                         lambda: read_pid(self.dir / "httpd.pid"))
         self.stand.ledger.add("httpd", pid)
-
-    def read_pid(self):
-        try:
-            return int((self.dir / "httpd.pid").read_text())
-        except (OSError, ValueError):
-            return None
 
     def pid(self):
         return self.stand.ledger.pid("httpd")
@@ -291,6 +289,21 @@ class Stand:
 
     # Life
 
+    def outdated(self):
+        """Whether a server runs modules that have been built anew since."""
+        built = max(p.stat().st_mtime for p in self.modules.glob("*.so*"))
+        return any(p.exists() and p.stat().st_mtime < built for p in
+                   (self.nginx.dir / "nginx.pid",
+                    self.httpd.dir / "httpd.pid"))
+
+    def find_ports(self):
+        """Somebody else may have taken a port while we were down."""
+        for name, port in self.ports.items():
+            owner = "nginx" if "mllp" in name else name.split("_")[0]
+            if not self.ledger.pid(owner) and listening(port):
+                self.ports[name] = free_ports(1)[0]
+        self._save()
+
     def start(self, progress=lambda text: None, servers=SERVERS):
         self.prepare(progress)
         progress("nginx and httpd")
@@ -299,6 +312,7 @@ class Stand:
 
     def prepare(self, progress=lambda text: None):
         """Everything but the two servers."""
+        self.find_ports()
         keys.create_keys(self.keys)
         progress("PostgreSQL and Redis")
         fresh = not (self.dir / "database-passwords").exists()

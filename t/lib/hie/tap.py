@@ -12,7 +12,7 @@ import traceback
 from pathlib import Path
 
 from .web import Connection
-from .process import TOP
+from .process import Failure, TOP
 from .stand import SERVERS, Stand, shared
 
 CASES = []
@@ -81,10 +81,11 @@ class Session:
 
     def token(self, scope="system/*.cruds", organizations=(), subject=None,
               **more):
+        subject = subject or self.subject
         key = repr((scope, organizations, subject, more))
         if key not in self._tokens:
-            self._tokens[key] = self.stand.token(
-                subject or self.subject, scope, organizations, **more)
+            self._tokens[key] = self.stand.token(subject, scope,
+                                                 organizations, **more)
         return self._tokens[key]
 
     def admin(self):
@@ -236,13 +237,21 @@ def own_stand(name, **options):
     return stand
 
 
+def started(stand):
+    try:
+        stand.start()
+    except Failure as e:
+        print(f"Bail out! {e}", flush=True)
+        sys.exit(1)
+    return stand
+
+
 def main(stand=None, servers=SERVERS, allowed=()):
     """Runs the cases of the program, all or those whose names contain the
     argument, and ends it."""
     stand = stand or shared()
     if stand is None:
-        stand = own_stand(Path(sys.argv[0]).stem)
-        stand.start()
+        stand = started(own_stand(Path(sys.argv[0]).stem))
     wanted = sys.argv[1] if len(sys.argv) > 1 else ""
     mark = stand.mark()
     runner = Runner()

@@ -24,11 +24,13 @@ def exists():
 
 def up():
     stand = Stand(STATE)
-    if stand.running():
+    if stand.running() and not stand.outdated():
         say("everything runs already")
-        # also where it was built anew: the schema may be a newer one
-        stand.migrate()
         return stand
+    if stand.running():
+        say("the modules were built anew: stopping the servers")
+        for name in SERVERS:
+            stand.server(name).stop()
     stand.start(lambda text: say(f"starting: {text}"))
     return stand
 
@@ -67,9 +69,12 @@ def status(as_json):
         print("nothing runs; ./dev demo or ./dev up")
         return
     stand = Stand(STATE)
-    for name in ("postgres", "redis", "backend", *SERVERS):
-        pid = stand.ledger.pid(name)
+    pids = {name: stand.ledger.pid(name)
+            for name in ("postgres", "redis", "backend", *SERVERS)}
+    for name, pid in pids.items():
         print(f"{name:10} {f'pid {pid}' if pid else 'is down'}")
+    if not any(pids.values()):
+        return
     for key, value in found.items():
         if isinstance(value, dict):
             for name, text in value.items():
@@ -90,15 +95,15 @@ def stop():
 # The demonstration
 
 
-def get(stand, server, path, token):
+def get(stand, server, path, token, place="/fhir"):
     port = stand.ports[server]
     with Connection(port) as c:
-        return c.request("GET", "/fhir" + path,
+        return c.request("GET", place + path,
                          [("Authorization", f"Bearer {token}")])
 
 
-def show(stand, server, who, path, token):
-    r = get(stand, server, path, token)
+def show(stand, server, who, path, token, place="/fhir"):
+    r = get(stand, server, path, token, place)
     body = r.json()
     if body["resourceType"] == "OperationOutcome":
         text = body["issue"][0].get("diagnostics", "")
@@ -111,7 +116,7 @@ def show(stand, server, who, path, token):
         text = f"{body['resourceType']}/{body['id']}"
         if "family" in name:
             text += f" ({name['family']}, {' '.join(name['given'])})"
-    print(f"   {server:5} {who:9} GET {path}")
+    print(f"   {server:5} {who:9} GET {place}{path}")
     print(f"         {r.status} {text}")
     return r
 
@@ -151,6 +156,10 @@ def demo():
         show(stand, server, "clinic-b", "/Patient/sample-4", b)
         show(stand, server, "clinic-b",
              "/Observation?code=http://loinc.org|29463-7", b)
+    say("the same in front of another FHIR server")
+    for server in SERVERS:
+        for path in ("/Patient/sample-1", "/Patient/sample-4"):
+            show(stand, server, "clinic-b", path, b, "/gateway")
 
     say("a patient that came as HL7 v2, on both servers")
     query = "/Patient?identifier=SAMPLE-5001"
@@ -177,9 +186,7 @@ def demo():
     for server in SERVERS:
         print(f"   FHIR by {server}: {found['fhir'][server]}")
         print(f"   gateway by {server}: {found['gateway'][server]}")
-    print(f"   try: curl -H \"Authorization: Bearer $(./dev status --json | "
-          "python3 -c 'import json,sys; print(json.load(sys.stdin)"
-          f"[\"token\"])')\" {found['fhir']['nginx']}/Patient")
+    print(f"   try: curl {found['local']['nginx']}/Patient/sample-1")
 
 
 def main():
@@ -198,6 +205,8 @@ def main():
             sys.exit(f"no such command: {command}")
     except Failure as e:
         sys.exit(f"dev: {e}")
+    except BrokenPipeError:
+        sys.exit(1)
 
 
 if __name__ == "__main__":
