@@ -21,18 +21,12 @@ static void ngx_hie_log(void *data, hie_log_level_t level, const char *line);
 static void ngx_hie_log_failure(ngx_uint_t level, ngx_log_t *log,
     const char *what, ngx_str_t *name, hie_error_t *err);
 static ngx_int_t ngx_hie_check(ngx_conf_t *cf, ngx_str_t *name);
-static ngx_int_t ngx_hie_find_thread_pool(ngx_cycle_t *cycle, ngx_hie_t *hie,
-    ngx_hie_conf_t *conf);
 static ngx_int_t ngx_hie_open_wakeup(ngx_cycle_t *cycle, ngx_hie_t *hie);
 static void ngx_hie_wakeup_handler(ngx_event_t *ev);
 static void ngx_hie_guard_handler(ngx_event_t *ev);
-static void ngx_hie_job_thread(void *data, ngx_log_t *log);
-static void ngx_hie_job_returned(ngx_event_t *ev);
+static ngx_int_t ngx_hie_job_posted(ngx_hie_job_t *hj, hie_rc_t rc);
+static void ngx_hie_job_wakeup(void *data);
 static void ngx_hie_job_finish(ngx_hie_job_t *hj);
-
-
-static ngx_str_t  ngx_hie_thread_pool_name = ngx_string("hie");
-static ngx_str_t  ngx_hie_thread_pool_default = ngx_string("default");
 
 
 char *
@@ -102,29 +96,6 @@ ngx_hie_check(ngx_conf_t *cf, ngx_str_t *name)
 
 
 char *
-ngx_hie_set_thread_pool(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
-{
-    ngx_hie_conf_t  *hcf = conf;
-
-    ngx_str_t  *value;
-
-    if (hcf->thread_pool.data) {
-        return "is duplicate";
-    }
-
-    value = cf->args->elts;
-
-    hcf->thread_pool = value[1];
-
-    if (ngx_thread_pool_add(cf, &hcf->thread_pool) == NULL) {
-        return NGX_CONF_ERROR;
-    }
-
-    return NGX_CONF_OK;
-}
-
-
-char *
 ngx_hie_init_conf(ngx_conf_t *cf, ngx_hie_conf_t *conf)
 {
     if (!conf->used) {
@@ -134,18 +105,6 @@ ngx_hie_init_conf(ngx_conf_t *cf, ngx_hie_conf_t *conf)
     if (conf->config.data == NULL) {
         ngx_log_error(NGX_LOG_EMERG, cf->log, 0,
                       "no \"hie_config\" directive is defined");
-        return NGX_CONF_ERROR;
-    }
-
-    /*
-     * The pool "hie" may be declared further below in the file; "default" is
-     * the one to fall back on, and exists only if it was asked for.
-     */
-
-    if (conf->thread_pool.data == NULL
-        && ngx_thread_pool_get(cf->cycle, &ngx_hie_thread_pool_name) == NULL
-        && ngx_thread_pool_add(cf, NULL) == NULL)
-    {
         return NGX_CONF_ERROR;
     }
 
@@ -175,9 +134,7 @@ ngx_hie_init_process(ngx_cycle_t *cycle, ngx_hie_t *hie, ngx_hie_conf_t *conf)
     hie->guard.data = hie;
     hie->guard.log = cycle->log;
 
-    if (ngx_hie_find_thread_pool(cycle, hie, conf) != NGX_OK
-        || ngx_hie_open_wakeup(cycle, hie) != NGX_OK)
-    {
+    if (ngx_hie_open_wakeup(cycle, hie) != NGX_OK) {
         return NGX_ERROR;
     }
 
@@ -189,7 +146,7 @@ ngx_hie_init_process(ngx_cycle_t *cycle, ngx_hie_t *hie, ngx_hie_conf_t *conf)
     hie_thread_forbid_blocking(0);
 
     rc = apr_initialize() == APR_SUCCESS
-         ? hie_runtime_acquire((char *) conf->config.data, HIE_RUNTIME_SERVER,
+         ? hie_runtime_acquire((char *) conf->config.data, HIE_RUNTIME_LOOP,
                                NGX_HIE_WARM, &hie->runtime, &err)
          : HIE_INTERNAL;
 
@@ -202,33 +159,6 @@ ngx_hie_init_process(ngx_cycle_t *cycle, ngx_hie_t *hie, ngx_hie_conf_t *conf)
         hie->runtime = NULL;
         ngx_hie_log_failure(NGX_LOG_ERR, cycle->log, "HIE6001 cannot start",
                             &conf->config, &err);
-    }
-
-    return NGX_OK;
-}
-
-
-static ngx_int_t
-ngx_hie_find_thread_pool(ngx_cycle_t *cycle, ngx_hie_t *hie,
-    ngx_hie_conf_t *conf)
-{
-    if (conf->thread_pool.data) {
-        hie->thread_pool = ngx_thread_pool_get(cycle, &conf->thread_pool);
-
-    } else {
-        hie->thread_pool = ngx_thread_pool_get(cycle,
-                                               &ngx_hie_thread_pool_name);
-
-        if (hie->thread_pool == NULL) {
-            hie->thread_pool = ngx_thread_pool_get(cycle,
-                                                &ngx_hie_thread_pool_default);
-        }
-    }
-
-    if (hie->thread_pool == NULL) {
-        ngx_log_error(NGX_LOG_EMERG, cycle->log, 0,
-                      "HIE6002 no thread pool for the hie modules");
-        return NGX_ERROR;
     }
 
     return NGX_OK;
@@ -288,16 +218,11 @@ ngx_hie_exit_process(ngx_hie_t *hie)
     ngx_queue_t    *q;
     ngx_hie_job_t  *hj;
 
-    if (hie->thread_pool == NULL) {
+    if (hie->wakeup == NULL) {
         return;
     }
 
     hie_thread_forbid_blocking(0);
-
-    /*
-     * nginx has waited for the threads, unless there was no room in the queue
-     * to tell them to exit.
-     */
 
     for (i = 0; ngx_hie_jobs_in_work(hie); i++) {
 
@@ -329,12 +254,8 @@ ngx_hie_exit_process(ngx_hie_t *hie)
         hie->runtime = NULL;
     }
 
-    if (hie->wakeup) {
-        ngx_close_connection(hie->wakeup);
-        hie->wakeup = NULL;
-    }
-
-    hie->thread_pool = NULL;
+    ngx_close_connection(hie->wakeup);
+    hie->wakeup = NULL;
 }
 
 
@@ -356,7 +277,7 @@ ngx_hie_jobs_in_work(ngx_hie_t *hie)
     {
         hj = ngx_queue_data(q, ngx_hie_job_t, queue);
 
-        if (hj->running && (!hj->worked || (hj->detached && !hj->told))) {
+        if (hj->running && !hj->told) {
             return 1;
         }
     }
@@ -420,26 +341,47 @@ ngx_hie_job_create(ngx_hie_t *hie, ngx_hie_job_t *hj)
 
 
 ngx_int_t
-ngx_hie_job_post(ngx_hie_job_t *hj)
+ngx_hie_job_post(ngx_hie_job_t *hj, hie_work_t work)
+{
+    hj->told = 0;
+    hj->running = 1;
+
+    return ngx_hie_job_posted(hj,
+                         hie_job_post(hj->job, work, ngx_hie_job_wakeup, hj));
+}
+
+
+ngx_int_t
+ngx_hie_job_post_message(ngx_hie_job_t *hj, const char *connection,
+    hie_str_t message)
+{
+    hj->told = 0;
+    hj->running = 1;
+
+    return ngx_hie_job_posted(hj,
+                         hie_job_post_message(hj->job, connection, message,
+                                              ngx_hie_job_wakeup, hj));
+}
+
+
+static ngx_int_t
+ngx_hie_job_posted(ngx_hie_job_t *hj, hie_rc_t rc)
 {
     ngx_hie_t  *hie;
 
     hie = hj->hie;
 
-    hj->task.ctx = hj;
-    hj->task.handler = ngx_hie_job_thread;
-    hj->task.event.handler = ngx_hie_job_returned;
-    hj->task.event.data = hj;
+    if (rc != HIE_OK) {
+        hj->running = 0;
 
-    if (ngx_thread_task_post(hie->thread_pool, &hj->task) != NGX_OK) {
+        ngx_log_error(NGX_LOG_ERR, ngx_cycle->log, 0,
+                      "HIE6002 the queue of jobs is full");
         return NGX_ERROR;
     }
 
-    hj->running = 1;
-
     /*
      * A closing worker exits as soon as no timer is left: it would not wait
-     * for the task.
+     * for the job.
      */
 
     if (hie->running++ == 0) {
@@ -463,21 +405,9 @@ ngx_hie_guard_handler(ngx_event_t *ev)
 }
 
 
+/* In any thread. */
+
 static void
-ngx_hie_job_thread(void *data, ngx_log_t *log)
-{
-    ngx_hie_job_t  *hj = data;
-
-    hj->detached = hj->work(hj);
-
-    ngx_memory_barrier();
-    hj->worked = 1;
-}
-
-
-/* In any thread, perhaps before work() has returned. */
-
-void
 ngx_hie_job_wakeup(void *data)
 {
     ngx_hie_job_t  *hj = data;
@@ -530,29 +460,8 @@ ngx_hie_wakeup_handler(ngx_event_t *ev)
     for ( /* void */ ; hj; hj = next) {
         next = hj->next;
 
-        hj->woken = 1;
-
-        if (hj->returned) {
-            ngx_hie_job_finish(hj);
-        }
+        ngx_hie_job_finish(hj);
     }
-}
-
-
-static void
-ngx_hie_job_returned(ngx_event_t *ev)
-{
-    ngx_hie_job_t  *hj;
-
-    hj = ev->data;
-
-    hj->returned = 1;
-
-    if (hj->detached && !hj->woken) {
-        return;
-    }
-
-    ngx_hie_job_finish(hj);
 }
 
 

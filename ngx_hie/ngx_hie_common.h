@@ -6,14 +6,8 @@
 #include <ngx_config.h>
 #include <ngx_core.h>
 #include <ngx_event.h>
-#include <ngx_thread_pool.h>
 
 #include "exchange/exchange.h"
-
-
-#if !(NGX_THREADS)
-#error the hie modules need nginx --with-threads
-#endif
 
 
 #define ngx_hie_str(s)                                                       \
@@ -24,7 +18,6 @@
 
 typedef struct {
     ngx_str_t             config;
-    ngx_str_t             thread_pool;
     ngx_uint_t            used;        /* unsigned  used:1; */
 } ngx_hie_conf_t;
 
@@ -38,7 +31,6 @@ typedef struct ngx_hie_job_s  ngx_hie_job_t;
 
 typedef struct {
     hie_runtime_t        *runtime;     /* NULL: it could not be started */
-    ngx_thread_pool_t    *thread_pool;
     ngx_queue_t           jobs;        /* all that are alive */
     ngx_uint_t            running;
     ngx_event_t           guard;
@@ -49,9 +41,6 @@ typedef struct {
     ngx_hie_job_t        *ready;
 } ngx_hie_t;
 
-
-/* In a thread; 1: the end is told later, by ngx_hie_job_wakeup(). */
-typedef ngx_uint_t (*ngx_hie_work_pt)(ngx_hie_job_t *hj);
 
 /* On the event loop. */
 typedef void (*ngx_hie_done_pt)(ngx_hie_job_t *hj);
@@ -64,25 +53,18 @@ struct ngx_hie_job_s {
     ngx_hie_t            *hie;
     ngx_queue_t           queue;
 
-    ngx_hie_work_pt       work;
     ngx_hie_done_pt       done;
     void                 *data;
 
-    ngx_thread_task_t     task;
     ngx_hie_job_t        *next;        /* in "ready" */
-    ngx_uint_t            detached;    /* what work() returned */
-    ngx_atomic_t          worked;      /* work() has returned */
-    ngx_atomic_t          told;        /* and so has ngx_hie_job_wakeup() */
+    ngx_atomic_t          told;        /* ngx_hie_job_wakeup() has returned */
 
     unsigned              running:1;
-    unsigned              returned:1;
-    unsigned              woken:1;
     unsigned              completed:1;
 };
 
 
 char *ngx_hie_set_config(ngx_conf_t *cf, ngx_command_t *cmd, void *conf);
-char *ngx_hie_set_thread_pool(ngx_conf_t *cf, ngx_command_t *cmd, void *conf);
 char *ngx_hie_init_conf(ngx_conf_t *cf, ngx_hie_conf_t *conf);
 
 ngx_int_t ngx_hie_init_process(ngx_cycle_t *cycle, ngx_hie_t *hie,
@@ -90,8 +72,9 @@ ngx_int_t ngx_hie_init_process(ngx_cycle_t *cycle, ngx_hie_t *hie,
 void ngx_hie_exit_process(ngx_hie_t *hie);
 
 ngx_int_t ngx_hie_job_create(ngx_hie_t *hie, ngx_hie_job_t *hj);
-ngx_int_t ngx_hie_job_post(ngx_hie_job_t *hj);
-void ngx_hie_job_wakeup(void *data);
+ngx_int_t ngx_hie_job_post(ngx_hie_job_t *hj, hie_work_t work);
+ngx_int_t ngx_hie_job_post_message(ngx_hie_job_t *hj, const char *connection,
+    hie_str_t message);
 void ngx_hie_job_complete(ngx_hie_job_t *hj, ngx_int_t status, off_t bytes,
     ngx_uint_t aborted);
 void ngx_hie_job_destroy(ngx_hie_job_t *hj);

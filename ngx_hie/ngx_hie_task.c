@@ -7,13 +7,12 @@ static void ngx_hie_task_done(ngx_hie_job_t *hj);
 
 ngx_int_t
 ngx_hie_task_post(ngx_http_request_t *r, ngx_hie_job_t *hj,
-    ngx_hie_work_pt work)
+    hie_work_t work)
 {
-    hj->work = work;
     hj->done = ngx_hie_task_done;
     hj->data = r;
 
-    if (ngx_hie_job_post(hj) != NGX_OK) {
+    if (ngx_hie_job_post(hj, work) != NGX_OK) {
         return NGX_ERROR;
     }
 

@@ -11,7 +11,6 @@ typedef struct {
 static ngx_int_t ngx_http_hie_handler(ngx_http_request_t *r);
 static void ngx_http_hie_body_handler(ngx_http_request_t *r);
 static void ngx_http_hie_resume(ngx_http_request_t *r);
-static ngx_uint_t ngx_http_hie_serve(ngx_hie_job_t *hj);
 
 static ngx_int_t ngx_http_hie_gateway_handler(ngx_http_request_t *r);
 static ngx_int_t ngx_http_hie_gateway_start(ngx_http_request_t *r,
@@ -21,12 +20,11 @@ static ngx_int_t ngx_http_hie_gateway_post(ngx_http_request_t *r,
     ngx_http_hie_ctx_t *ctx);
 static ngx_int_t ngx_http_hie_gateway_verdict(ngx_http_request_t *r,
     ngx_http_hie_ctx_t *ctx);
-static ngx_uint_t ngx_http_hie_authorize(ngx_hie_job_t *hj);
 static ngx_int_t ngx_http_hie_finish(ngx_http_request_t *r, ngx_int_t rc);
 
 static ngx_http_hie_ctx_t *ngx_http_hie_create_ctx(ngx_http_request_t *r);
 static ngx_int_t ngx_http_hie_post(ngx_http_request_t *r,
-    ngx_http_hie_ctx_t *ctx, ngx_hie_work_pt work);
+    ngx_http_hie_ctx_t *ctx, hie_work_t work);
 static ngx_int_t ngx_http_hie_send(ngx_http_request_t *r,
     const hie_response_t *hr);
 static ngx_int_t ngx_http_hie_send_busy(ngx_http_request_t *r);
@@ -65,13 +63,6 @@ static ngx_command_t  ngx_http_hie_commands[] = {
     { ngx_string("hie_config"),
       NGX_HTTP_MAIN_CONF|NGX_CONF_TAKE1,
       ngx_hie_set_config,
-      NGX_HTTP_MAIN_CONF_OFFSET,
-      0,
-      NULL },
-
-    { ngx_string("hie_thread_pool"),
-      NGX_HTTP_MAIN_CONF|NGX_CONF_TAKE1,
-      ngx_hie_set_thread_pool,
       NGX_HTTP_MAIN_CONF_OFFSET,
       0,
       NULL },
@@ -180,7 +171,7 @@ ngx_http_hie_body_handler(ngx_http_request_t *r)
 
     ctx = ngx_http_get_module_ctx(r, ngx_http_hie_module);
 
-    rc = ngx_http_hie_post(r, ctx, ngx_http_hie_serve);
+    rc = ngx_http_hie_post(r, ctx, HIE_WORK_SERVE);
 
     if (rc != NGX_AGAIN) {
         ngx_http_finalize_request(r, rc);
@@ -207,13 +198,6 @@ ngx_http_hie_resume(ngx_http_request_t *r)
 
     ngx_http_finalize_request(r,
                         ngx_http_hie_send(r, hie_job_response(ctx->hj.job)));
-}
-
-
-static ngx_uint_t
-ngx_http_hie_serve(ngx_hie_job_t *hj)
-{
-    return hie_job_serve_async(hj->job, ngx_hie_job_wakeup, hj);
 }
 
 
@@ -326,7 +310,7 @@ ngx_http_hie_gateway_post(ngx_http_request_t *r, ngx_http_hie_ctx_t *ctx)
 {
     ngx_int_t  rc;
 
-    rc = ngx_http_hie_post(r, ctx, ngx_http_hie_authorize);
+    rc = ngx_http_hie_post(r, ctx, HIE_WORK_AUTHORIZE);
 
     if (rc == NGX_AGAIN || rc >= NGX_HTTP_SPECIAL_RESPONSE) {
         return rc;
@@ -339,7 +323,7 @@ ngx_http_hie_gateway_post(ngx_http_request_t *r, ngx_http_hie_ctx_t *ctx)
 static ngx_int_t
 ngx_http_hie_gateway_verdict(ngx_http_request_t *r, ngx_http_hie_ctx_t *ctx)
 {
-    if (ctx->rc != HIE_OK) {
+    if (hie_job_verdict(ctx->hj.job) != HIE_OK) {
         ctx->state = ngx_http_hie_answered;
 
         return ngx_http_hie_finish(r,
@@ -362,20 +346,6 @@ ngx_http_hie_gateway_verdict(ngx_http_request_t *r, ngx_http_hie_ctx_t *ctx)
     }
 
     return NGX_DECLINED;
-}
-
-
-static ngx_uint_t
-ngx_http_hie_authorize(ngx_hie_job_t *hj)
-{
-    ngx_http_hie_ctx_t  *ctx;
-
-    ctx = (ngx_http_hie_ctx_t *)
-              ((u_char *) hj - offsetof(ngx_http_hie_ctx_t, hj));
-
-    ctx->rc = hie_job_authorize(hj->job);
-
-    return 0;
 }
 
 
@@ -450,7 +420,7 @@ ngx_http_hie_get_ctx(ngx_http_request_t *r)
 
 static ngx_int_t
 ngx_http_hie_post(ngx_http_request_t *r, ngx_http_hie_ctx_t *ctx,
-    ngx_hie_work_pt work)
+    hie_work_t work)
 {
     ngx_int_t                 rc;
     ngx_http_hie_loc_conf_t  *hlcf;

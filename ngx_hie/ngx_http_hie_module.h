@@ -36,7 +36,6 @@ typedef enum {
 typedef struct {
     ngx_hie_job_t            hj;
     ngx_http_hie_state_e     state;
-    hie_rc_t                 rc;          /* of hie_job_authorize() */
 
     /* the answer of the protected server */
     hie_buf_t                body;

@@ -46,7 +46,6 @@ static void ngx_stream_hie_process(ngx_stream_hie_ctx_t *ctx);
 static ngx_int_t ngx_stream_hie_recv(ngx_stream_hie_ctx_t *ctx);
 static ngx_int_t ngx_stream_hie_wait(ngx_stream_hie_ctx_t *ctx);
 static ngx_int_t ngx_stream_hie_post(ngx_stream_hie_ctx_t *ctx);
-static ngx_uint_t ngx_stream_hie_message(ngx_hie_job_t *hj);
 static void ngx_stream_hie_done(ngx_hie_job_t *hj);
 static ngx_int_t ngx_stream_hie_acknowledge(ngx_stream_hie_ctx_t *ctx);
 static ngx_int_t ngx_stream_hie_send(ngx_stream_hie_ctx_t *ctx,
@@ -72,13 +71,6 @@ static ngx_command_t  ngx_stream_hie_mllp_commands[] = {
     { ngx_string("hie_config"),
       NGX_STREAM_MAIN_CONF|NGX_CONF_TAKE1,
       ngx_hie_set_config,
-      NGX_STREAM_MAIN_CONF_OFFSET,
-      0,
-      NULL },
-
-    { ngx_string("hie_thread_pool"),
-      NGX_STREAM_MAIN_CONF|NGX_CONF_TAKE1,
-      ngx_hie_set_thread_pool,
       NGX_STREAM_MAIN_CONF_OFFSET,
       0,
       NULL },
@@ -452,11 +444,10 @@ ngx_stream_hie_post(ngx_stream_hie_ctx_t *ctx)
     hr->peer = ctx->peer;
     hr->tls_subject = ctx->tls_subject;
 
-    ctx->hj.work = ngx_stream_hie_message;
     ctx->hj.done = ngx_stream_hie_done;
     ctx->hj.data = ctx;
 
-    if (ngx_hie_job_post(&ctx->hj) != NGX_OK) {
+    if (ngx_hie_job_post_message(&ctx->hj, ctx->id, ctx->frame) != NGX_OK) {
         return NGX_ERROR;
     }
 
@@ -467,19 +458,6 @@ ngx_stream_hie_post(ngx_stream_hie_ctx_t *ctx)
     }
 
     return NGX_OK;
-}
-
-
-static ngx_uint_t
-ngx_stream_hie_message(ngx_hie_job_t *hj)
-{
-    ngx_stream_hie_ctx_t  *ctx;
-
-    ctx = hj->data;
-
-    hie_job_message(hj->job, ctx->id, ctx->frame);
-
-    return 0;
 }
 
 

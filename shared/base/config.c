@@ -56,6 +56,12 @@ static const config_key_t  redis_keys[] = {
     END
 };
 
+static const config_key_t  jobs_keys[] = {
+    KEY("threads", CONFIG_INTEGER, AT(jobs.threads), 1, 256, "8"),
+    KEY("queue", CONFIG_INTEGER, AT(jobs.queue), 1, 100000, "1024"),
+    END
+};
+
 static const config_key_t  journal_keys[] = {
     MUST("directory", CONFIG_PATH, AT(journal.directory)),
     KEY("segment", CONFIG_SIZE, AT(journal.segment), 64 * K, G, "64m"),
@@ -133,6 +139,7 @@ static const config_key_t  root_keys[] = {
     MUST("node", CONFIG_NODE, AT(node)),
     SECTION("database", true, database_keys),
     SECTION("redis", false, redis_keys),
+    SECTION("jobs", false, jobs_keys),
     SECTION("journal", true, journal_keys),
     SECTION("access", false, access_keys),
     SECTION("consent", false, consent_keys),

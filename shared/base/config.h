@@ -36,6 +36,11 @@ typedef struct {
         int          timeout;    /* ms */
     } redis;
 
+    struct {                     /* where a server has an event loop */
+        int          threads;    /* per process, that work on jobs */
+        int          queue;      /* jobs that may wait for one */
+    } jobs;
+
     struct {
         const char  *directory;  /* absolute; shared by the node's processes */
         apr_size_t   segment;    /* bytes; a segment never grows beyond it */

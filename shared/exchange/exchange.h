@@ -27,6 +27,7 @@ hie_runtime_check(const char *config_path, apr_pool_t *pool,
  * wait up to `warm_ms` for the first connections to be ready (0: does not). */
 typedef enum {
     HIE_RUNTIME_SERVER = 1,     /* jobs and, if elected, background work */
+    HIE_RUNTIME_LOOP,           /* the same, and threads to post jobs to */
     HIE_RUNTIME_TOOL            /* jobs only: hiectl */
 } hie_runtime_kind_t;
 
@@ -101,12 +102,7 @@ hie_job_pool(hie_job_t *job);
 HIE_BLOCKING void
 hie_job_serve(hie_job_t *job);
 
-/* The same, but returns before the record is durable where there is one to
- * wait for: then true, and `cb` is called once on another thread when the
- * response may be sent (it may have changed into a 503). False: send it now. */
 typedef void hie_job_cb(void *baton);
-HIE_BLOCKING bool
-hie_job_serve_async(hie_job_t *job, hie_job_cb *cb, void *baton);
 
 /*
  * Gateway, in front of a protected server. Authenticates, judges the query,
@@ -137,6 +133,26 @@ hie_job_refuse(hie_job_t *job, const char *detail);
  */
 HIE_BLOCKING void
 hie_job_message(hie_job_t *job, const char *connection, hie_str_t message);
+
+/*
+ * For an event loop: the same in the runtime's own threads (HIE_RUNTIME_LOOP;
+ * jobs.threads and jobs.queue of the configuration). Does not block. HIE_OK:
+ * the job belongs to the threads until `cb` is called, once, on another
+ * thread. HIE_BUSY: the queue is full, nothing was done.
+ */
+typedef enum {
+    HIE_WORK_SERVE = 1, HIE_WORK_AUTHORIZE, HIE_WORK_MESSAGE
+} hie_work_t;
+
+hie_rc_t
+hie_job_post(hie_job_t *job, hie_work_t what, hie_job_cb *cb, void *baton);
+/* hie_job_message; both must stay until the callback. */
+hie_rc_t
+hie_job_post_message(hie_job_t *job, const char *connection,
+                     hie_str_t message, hie_job_cb *cb, void *baton);
+/* What hie_job_authorize returned. */
+hie_rc_t
+hie_job_verdict(const hie_job_t *job);
 
 /* The outcome, once, after the last byte or the failure. Does not block. */
 void

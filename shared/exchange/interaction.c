@@ -80,15 +80,8 @@ not_modified(hie_job_t *job, const hie_row_t *row)
 
 
 hie_rc_t
-hie_do_read(hie_job_t *job)
+hie_do_read_answer(hie_job_t *job, hie_rc_t rc, const hie_row_t *row)
 {
-    hie_rc_t   rc;
-    hie_row_t  row;
-
-    rc = hie_store_read(job->rt->store, &job->decision->visible,
-                        job->todo.type, job->todo.id, job->todo.version,
-                        job->pool, &row, &job->error);
-
     if (rc == HIE_NOT_FOUND) {
         rc = audit_withheld(job, &job->error);
         if (rc != HIE_OK) {
@@ -104,13 +97,26 @@ hie_do_read(hie_job_t *job)
         return rc;
     }
 
-    audit_row(job, &row);
-    if (not_modified(job, &row)) {
+    audit_row(job, row);
+    if (not_modified(job, row)) {
         hie_respond(job, 304, HIE_STR_NONE);
     } else {
-        hie_respond(job, 200, row.body);
+        hie_respond(job, 200, row->body);
     }
 
-    hie_respond_version(job, row.version, row.updated);
+    hie_respond_version(job, row->version, row->updated);
     return HIE_OK;
+}
+
+
+hie_rc_t
+hie_do_read(hie_job_t *job)
+{
+    hie_rc_t   rc;
+    hie_row_t  row;
+
+    rc = hie_store_read(job->rt->store, &job->decision->visible,
+                        job->todo.type, job->todo.id, job->todo.version,
+                        job->pool, &row, &job->error);
+    return hie_do_read_answer(job, rc, &row);
 }

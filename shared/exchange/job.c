@@ -9,13 +9,57 @@
 #include "exchange/private.h"
 
 
+/*
+ * A pool that is used again has its memory already. Where a sanitizer watches,
+ * every job has a new one, so that what is used after its end is seen.
+ */
+#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
+#define SPARE_POOLS  0
+#else
+#define SPARE_POOLS  HIE_SPARE_POOLS
+#endif
+
+
+static apr_pool_t *
+take_pool(hie_runtime_t *rt)
+{
+    apr_pool_t  *pool;
+
+    pool = NULL;
+    pthread_mutex_lock(&rt->spare_lock);
+    if (rt->n_spare > 0) {
+        pool = rt->spare[--rt->n_spare];
+    }
+
+    pthread_mutex_unlock(&rt->spare_lock);
+    return pool != NULL ? pool : hie_pool_create(NULL, "hie-job");
+}
+
+
+static void
+give_pool(hie_runtime_t *rt, apr_pool_t *pool)
+{
+    apr_pool_clear(pool);
+    pthread_mutex_lock(&rt->spare_lock);
+    if (rt->n_spare < SPARE_POOLS) {
+        rt->spare[rt->n_spare++] = pool;
+        pool = NULL;
+    }
+
+    pthread_mutex_unlock(&rt->spare_lock);
+    if (pool != NULL) {
+        apr_pool_destroy(pool);
+    }
+}
+
+
 hie_job_t *
 hie_job_create(hie_runtime_t *rt)
 {
     hie_job_t   *job;
     apr_pool_t  *pool;
 
-    pool = hie_pool_create(NULL, "hie-job");
+    pool = take_pool(rt);
     job = apr_pcalloc(pool, sizeof(*job));
     job->pool = pool;
     job->rt = rt;
@@ -27,7 +71,7 @@ hie_job_create(hie_runtime_t *rt)
 void
 hie_job_destroy(hie_job_t *job)
 {
-    apr_pool_destroy(job->pool);
+    give_pool(job->rt, job->pool);
 }
 
 
@@ -183,19 +227,12 @@ admit(hie_job_t *job)
 }
 
 
-/* Everything but the wait for the disk. False: nothing to wait for. */
+/* With the interaction done, or not: the response and its record. False:
+ * there is no record to wait for. */
 static bool
-serve(hie_job_t *job)
+conclude(hie_job_t *job, hie_rc_t rc)
 {
-    hie_rc_t     rc;
     hie_error_t  err;
-
-    hie_request_base_url(job);
-
-    rc = admit(job);
-    if (rc == HIE_OK) {
-        rc = interact(job);
-    }
 
     if (rc != HIE_OK) {
         if (rc == HIE_FORBIDDEN) {
@@ -215,6 +252,18 @@ serve(hie_job_t *job)
     }
 
     return true;
+}
+
+
+/* Everything but the wait for the disk. False: nothing to wait for. */
+static bool
+serve(hie_job_t *job)
+{
+    hie_rc_t  rc;
+
+    hie_request_base_url(job);
+    rc = admit(job);
+    return conclude(job, rc == HIE_OK ? interact(job) : rc);
 }
 
 
@@ -244,17 +293,11 @@ durable(void *baton, hie_rc_t rc)
 }
 
 
-bool
-hie_job_serve_async(hie_job_t *job, hie_job_cb *cb, void *baton)
+static bool
+await(hie_job_t *job)
 {
     hie_error_t  err;
 
-    if (!serve(job)) {
-        return false;
-    }
-
-    job->cb = cb;
-    job->baton = baton;
     if (hie_journal_notify(job->rt->audit, job->seq, durable, job, &err)
         != HIE_OK)
     {
@@ -263,6 +306,56 @@ hie_job_serve_async(hie_job_t *job, hie_job_cb *cb, void *baton)
     }
 
     return true;
+}
+
+
+bool
+hie_job_serve_async(hie_job_t *job, hie_job_cb *cb, void *baton)
+{
+    job->cb = cb;
+    job->baton = baton;
+    return serve(job) && await(job);
+}
+
+
+void
+hie_jobs_read(hie_job_t **jobs, int n)
+{
+    int                i, m;
+    hie_rc_t          *rcs;
+    hie_store_read_t  *reads;
+
+    reads = apr_palloc(jobs[0]->pool, sizeof(*reads) * (size_t) n);
+    rcs = apr_palloc(jobs[0]->pool, sizeof(*rcs) * (size_t) n);
+
+    for (i = 0, m = 0; i < n; i++) {
+        hie_request_base_url(jobs[i]);
+        rcs[i] = admit(jobs[i]);
+        if (rcs[i] == HIE_OK) {
+            reads[m++] = (hie_store_read_t) {
+                .visible = &jobs[i]->decision->visible,
+                .type = jobs[i]->todo.type, .id = jobs[i]->todo.id,
+                .pool = jobs[i]->pool, .err = &jobs[i]->error
+            };
+        }
+    }
+
+    hie_store_read_many(jobs[0]->rt->store, reads, m);
+
+    for (i = 0, m = 0; i < n; i++) {
+        if (rcs[i] == HIE_OK) {
+            rcs[i] = hie_do_read_answer(jobs[i], reads[m].rc, &reads[m].row);
+            m++;
+        }
+    }
+
+    /* From here on a job may be gone, and what is in the first one's pool
+     * with it: that one is the last. */
+    for (i = n - 1; i >= 0; i--) {
+        if (!(conclude(jobs[i], rcs[i]) && await(jobs[i]))) {
+            jobs[i]->cb(jobs[i]->baton);
+        }
+    }
 }
 
 

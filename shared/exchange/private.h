@@ -20,6 +20,10 @@
 
 #define HIE_MESSAGE_JOURNAL  "hl7v2"
 
+typedef struct hie_executor_t  hie_executor_t;
+
+#define HIE_SPARE_POOLS  64
+
 struct hie_runtime_t {
     apr_pool_t          *pool;
     pid_t                pid;          /* whose runtime this is */
@@ -35,8 +39,13 @@ struct hie_runtime_t {
     bool                 secret_known;
     unsigned char        secret[32];
 
+    hie_executor_t      *executor;     /* HIE_RUNTIME_LOOP */
     hie_thread_t        *worker;
     volatile bool        stop;
+
+    pthread_mutex_t      spare_lock;   /* pools of jobs that are done, for */
+    int                  n_spare;      /* the next ones */
+    apr_pool_t          *spare[HIE_SPARE_POOLS];
 
     hie_runtime_t       *next;
 };
@@ -77,6 +86,13 @@ struct hie_job_t {
 
     hie_job_cb         *cb;
     void               *baton;
+
+    hie_job_t          *next;        /* in a queue of the executor */
+    hie_work_t          work;
+    bool                read;        /* may be served together with others */
+    hie_rc_t            verdict;
+    const char         *connection;
+    hie_str_t           message;
 };
 
 
@@ -121,6 +137,9 @@ hie_respond_version(hie_job_t *job, int64_t version, apr_time_t updated);
 /* interaction.c: the interactions; the response is filled in on HIE_OK. */
 hie_rc_t
 hie_do_read(hie_job_t *job);
+/* The second half of a read: what the store said, as a response. */
+hie_rc_t
+hie_do_read_answer(hie_job_t *job, hie_rc_t rc, const hie_row_t *row);
 /* search.c */
 hie_rc_t
 hie_do_search(hie_job_t *job);
@@ -195,7 +214,25 @@ hie_bundle_apply(hie_store_tx_t *tx, const hie_doc_t *d,
                  apr_pool_t *pool, hie_bundle_result_t **results,
                  hie_error_t *err);
 
+/* executor.c */
+hie_rc_t
+hie_executor_start(hie_runtime_t *rt, hie_executor_t **out,
+                   hie_error_t *err);
+/* Works off what is queued and joins the threads. */
+void
+hie_executor_stop(hie_executor_t *e);
+
 /* job.c */
+/* hie_job_serve, but returns before the record is durable where there is one
+ * to wait for: then true, and `cb` is called once on another thread when the
+ * response may be sent (it may have changed into a 503). False: send it
+ * now. */
+bool
+hie_job_serve_async(hie_job_t *job, hie_job_cb *cb, void *baton);
+/* The same for several reads in one round trip to the database; every one's
+ * callback is called, from here or from elsewhere. */
+void
+hie_jobs_read(hie_job_t **jobs, int n);
 /* Appends the PENDING record. Without a journal nothing leaves. */
 hie_rc_t
 hie_job_audit(hie_job_t *job, hie_error_t *err);

@@ -31,6 +31,27 @@ hie_runtime_check(const char *config_path, apr_pool_t *pool,
 }
 
 
+static void
+runtime_stop(hie_runtime_t *rt)
+{
+    if (rt->executor != NULL) {
+        hie_executor_stop(rt->executor);
+    }
+
+    rt->stop = true;
+    if (rt->worker != NULL) {
+        hie_thread_join(rt->worker);
+    }
+
+    if (rt->messages != NULL) {
+        hie_journal_close(rt->messages);
+    }
+
+    hie_journal_close(rt->audit);
+    hie_store_close(rt->store);
+}
+
+
 static hie_rc_t
 runtime_start(hie_runtime_t *rt, const char *path, int warm_ms,
               hie_error_t *err)
@@ -66,13 +87,17 @@ runtime_start(hie_runtime_t *rt, const char *path, int warm_ms,
         hie_store_warm(rt->store, 2, warm_ms);
     }
 
-    if (rt->kind == HIE_RUNTIME_SERVER) {
+    if (rt->kind == HIE_RUNTIME_LOOP) {
+        rc = hie_executor_start(rt, &rt->executor, err);
+    }
+
+    if (rc == HIE_OK && rt->kind != HIE_RUNTIME_TOOL) {
         rc = hie_thread_start(rt->pool, "hie-worker", hie_worker_main, rt,
                               &rt->worker, err);
-        if (rc != HIE_OK) {
-            hie_journal_close(rt->audit);
-            hie_store_close(rt->store);
-        }
+    }
+
+    if (rc != HIE_OK) {
+        runtime_stop(rt);
     }
 
     return rc;
@@ -80,19 +105,15 @@ runtime_start(hie_runtime_t *rt, const char *path, int warm_ms,
 
 
 static void
-runtime_stop(hie_runtime_t *rt)
+runtime_free(hie_runtime_t *rt)
 {
-    rt->stop = true;
-    if (rt->worker != NULL) {
-        hie_thread_join(rt->worker);
+    while (rt->n_spare > 0) {
+        apr_pool_destroy(rt->spare[--rt->n_spare]);
     }
 
-    if (rt->messages != NULL) {
-        hie_journal_close(rt->messages);
-    }
-
-    hie_journal_close(rt->audit);
-    hie_store_close(rt->store);
+    pthread_mutex_destroy(&rt->lock);
+    pthread_mutex_destroy(&rt->spare_lock);
+    apr_pool_destroy(rt->pool);
 }
 
 
@@ -111,11 +132,11 @@ runtime_create(const char *path, hie_runtime_kind_t kind, int warm_ms,
     rt->kind = kind;
     rt->users = 1;
     pthread_mutex_init(&rt->lock, NULL);
+    pthread_mutex_init(&rt->spare_lock, NULL);
 
     rc = runtime_start(rt, path, warm_ms, err);
     if (rc != HIE_OK) {
-        pthread_mutex_destroy(&rt->lock);
-        apr_pool_destroy(pool);
+        runtime_free(rt);
         return rc;
     }
 
@@ -192,8 +213,7 @@ hie_runtime_release(hie_runtime_t *rt)
     pthread_mutex_unlock(&runtimes_lock);
 
     runtime_stop(rt);
-    pthread_mutex_destroy(&rt->lock);
-    apr_pool_destroy(rt->pool);
+    runtime_free(rt);
     apr_terminate();
 }
 

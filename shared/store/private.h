@@ -209,6 +209,11 @@ HIE_BLOCKING hie_rc_t
 hie_store_query_shared(hie_store_t *s, const hie_stmt_t *st,
                        const hie_params_t *p, PGresult **res,
                        hie_error_t *err);
+/* At most 16 read-only statements in one round trip. HIE_WIRE_TIMEOUT: none
+ * was answered and `err` says why; with any other failure each can be run by
+ * itself. */
+HIE_BLOCKING hie_wire_t
+hie_store_run_together(hie_store_t *s, hie_op_t *ops, int n, hie_error_t *err);
 /* Statements of a transaction, BEGIN in front of the first. */
 HIE_BLOCKING hie_rc_t
 hie_store_tx_run(hie_store_tx_t *tx, hie_op_t *ops, int n, hie_error_t *err);

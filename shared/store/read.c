@@ -7,6 +7,10 @@
 #include <apr_strings.h>
 
 
+/* As many as a pipeline takes. */
+#define HIE_READS_MAX  16
+
+
 /* Makes one statement for each way of seeing: `head`, the predicate on
  * `alias` as condition or column, `tail`. */
 static void
@@ -97,6 +101,74 @@ not_found(hie_error_t *err)
 }
 
 
+/* What a read found. */
+static hie_rc_t
+take_row(PGresult *res, hie_str_t type, hie_str_t id, apr_pool_t *pool,
+         hie_row_t *row, hie_error_t *err)
+{
+    if (PQntuples(res) == 0) {
+        PQclear(res);
+        return not_found(err);
+    }
+
+    fill_row(res, hie_str_dup(pool, type), hie_str_dup(pool, id), pool, row);
+    if (row->deleted) {
+        return hie_fail(err, HIE_GONE, "", "the resource was deleted");
+    }
+    return HIE_OK;
+}
+
+
+static void
+read_params(hie_params_t *params, const hie_store_read_t *r)
+{
+    hie_params_init(params, r->pool);
+    hie_params_str(params, r->type);
+    hie_params_str(params, r->id);
+    hie_visible_param(params, r->visible);
+}
+
+
+void
+hie_store_read_many(hie_store_t *s, hie_store_read_t *reads, int n)
+{
+    hie_op_t       ops[HIE_READS_MAX];
+    hie_params_t   params[HIE_READS_MAX];
+    hie_error_t    err;
+    hie_wire_t     wire = HIE_WIRE_ERROR;
+    int            i;
+
+    HIE_ASSERT_MAY_BLOCK();
+
+    for (i = 0; i < n && n <= HIE_READS_MAX; i++) {
+        read_params(&params[i], &reads[i]);
+        ops[i] = (hie_op_t) {
+            &s->read[hie_visible_see(reads[i].visible)], &params[i], NULL
+        };
+    }
+    if (n > 1 && n <= HIE_READS_MAX) {
+        wire = hie_store_run_together(s, ops, n, &err);
+    }
+
+    for (i = 0; i < n; i++) {
+        hie_store_read_t  *r = &reads[i];
+
+        if (wire == HIE_WIRE_OK) {
+            r->row = (hie_row_t) { .type = HIE_STR_NONE };
+            r->rc = take_row(ops[i].res, r->type, r->id, r->pool, &r->row,
+                             r->err);
+        }
+        else if (wire == HIE_WIRE_TIMEOUT) {
+            r->rc = hie_fail(r->err, err.rc, err.where, "%s", err.detail);
+        }
+        else {
+            r->rc = hie_store_read(s, r->visible, r->type, r->id, 0, r->pool,
+                                   &r->row, r->err);
+        }
+    }
+}
+
+
 hie_rc_t
 hie_store_read(hie_store_t *s, const hie_visible_t *v, hie_str_t type,
                hie_str_t id, int64_t version, apr_pool_t *pool,
@@ -121,19 +193,7 @@ hie_store_read(hie_store_t *s, const hie_visible_t *v, hie_str_t type,
     rc = hie_store_query_shared(s, version != 0 ? &s->vread[see]
                                                 : &s->read[see],
                                 &params, &res, err);
-    if (rc != HIE_OK) {
-        return rc;
-    }
-    if (PQntuples(res) == 0) {
-        PQclear(res);
-        return not_found(err);
-    }
-
-    fill_row(res, hie_str_dup(pool, type), hie_str_dup(pool, id), pool, row);
-    if (row->deleted) {
-        return hie_fail(err, HIE_GONE, "", "the resource was deleted");
-    }
-    return HIE_OK;
+    return rc == HIE_OK ? take_row(res, type, id, pool, row, err) : rc;
 }
 
 

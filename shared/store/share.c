@@ -136,26 +136,35 @@ settle(hie_share_t **all, const hie_op_t *ops, int n, hie_wire_t wire,
 }
 
 
+hie_wire_t
+hie_store_run_together(hie_store_t *s, hie_op_t *ops, int n, hie_error_t *err)
+{
+    hie_conn_t  *c;
+    hie_wire_t   wire;
+    hie_rc_t     rc;
+
+    if (hie_store_acquire(s, false, &c, err) != HIE_OK) {
+        return HIE_WIRE_TIMEOUT;
+    }
+    wire = hie_wire_run(c, ops, n, s->conf->database.statement_timeout, &rc,
+                        err);
+    hie_store_release(s, c);
+
+    return wire;
+}
+
+
 static void
 run_together(hie_store_t *s, hie_share_t **all, int n)
 {
     hie_op_t     ops[FOLLOW + 1];
-    hie_conn_t  *c;
     hie_error_t  err;
-    hie_wire_t   wire = HIE_WIRE_TIMEOUT;
-    hie_rc_t     rc;
     int          i;
 
     for (i = 0; i < n; i++) {
         ops[i] = (hie_op_t) { all[i]->stmt, all[i]->params, NULL };
     }
-
-    if (hie_store_acquire(s, false, &c, &err) == HIE_OK) {
-        wire = hie_wire_run(c, ops, n, s->conf->database.statement_timeout,
-                            &rc, &err);
-        hie_store_release(s, c);
-    }
-    settle(all, ops, n, wire, &err);
+    settle(all, ops, n, hie_store_run_together(s, ops, n, &err), &err);
 }
 
 

@@ -85,6 +85,20 @@ hie_store_read(hie_store_t *s, const hie_visible_t *v, hie_str_t type,
                hie_str_t id, int64_t version, apr_pool_t *pool,
                hie_row_t *row, hie_error_t *err);
 
+/* Several current versions in one round trip. Each has its own result. */
+typedef struct {
+    const hie_visible_t  *visible;
+    hie_str_t             type;
+    hie_str_t             id;
+    apr_pool_t           *pool;
+    hie_row_t             row;
+    hie_rc_t              rc;
+    hie_error_t          *err;
+} hie_store_read_t;
+
+HIE_BLOCKING void
+hie_store_read_many(hie_store_t *s, hie_store_read_t *reads, int n);
+
 /* A search: the conjunction of its criteria, each a disjunction. */
 typedef struct {
     int         n;

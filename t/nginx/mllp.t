@@ -37,7 +37,7 @@ def patients(stand, mrn, server="nginx"):
     return search(stand, f"Patient?identifier={mrn}", server)
 
 
-def arrived(stand, query, seconds=10):
+def arrived(stand, query, seconds=30):
     """What is found, on both servers, once anything is found on nginx."""
     try:
         wait_until(query, lambda: search(stand, query), seconds, 0.05)
@@ -89,7 +89,7 @@ def _(stand):
             equal(msa(s.send(adt(event, name(event), mrn, family)))[0], "AA",
                   event)
     wait_until("the update", lambda: any(
-        p["name"][0]["family"] == "Third" for p in patients(stand, mrn)))
+        p["name"][0]["family"] == "Third" for p in patients(stand, mrn)), 30)
     p = patients(stand, mrn)
     equal(len(p), 1, "patients")
     equal(p[0]["meta"]["versionId"], "3", "version")
@@ -104,7 +104,7 @@ def _(stand):
               "AA", "result")
     p = arrived(stand, f"Patient?identifier={mrn}")[0]["id"]
     wait_until("observations", lambda: len(
-        search(stand, f"Observation?patient={p}")) >= 2)
+        search(stand, f"Observation?patient={p}")) >= 2, 30)
     with Connection(stand.ports["nginx"]) as c:
         r = c.request("GET", f"/fhir/Observation?patient={p}&code=2345-7", [
             ("Authorization", f"Bearer {stand.admin_token()}")])
@@ -119,7 +119,7 @@ def _(stand):
         o = search(stand, f"Observation?patient={p}&code=2345-7")
         return len(o) == 1 and o[0]["valueQuantity"]["value"] == 111.0 and o
 
-    o = wait_until("the correction", corrected)[0]
+    o = wait_until("the correction", corrected, 30)[0]
     equal(o["id"], key, "the same resource")
     equal(o["status"], "corrected", "status")
     equal(len(search(stand, f"DiagnosticReport?patient={p}")), 1, "reports")
@@ -222,7 +222,7 @@ def _(stand):
         s.close()
     arrived(stand, f"Patient?identifier={mrn}")
     wait_until("all eight", lambda: patients(stand, mrn)[0]["meta"]
-               ["versionId"] == "8", 10, 0.1)
+               ["versionId"] == "8", 30, 0.1)
     equal(len(patients(stand, mrn)), 1, "patients")
 
 

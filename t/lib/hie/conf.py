@@ -19,6 +19,9 @@ database:
   statement_timeout: {o.get('statement_timeout', 2500)}
 redis:
   url: "redis://127.0.0.1:{stand.ports['redis']}/0"
+jobs:
+  threads: {o.get('nginx_threads', 8)}
+  queue: {o.get('nginx_queue', 1024)}
 journal:
   directory: "{stand.journal}"
   segment: {o.get('segment', '64m')}
@@ -69,8 +72,6 @@ error_log {d}/logs/nginx.log {o.get('nginx_log', 'notice')};
 load_module {NGINX_MODULES}/ngx_stream_module.so;
 load_module {stand.modules}/ngx_http_hie_module.so;
 load_module {stand.modules}/ngx_stream_hie_mllp_module.so;
-thread_pool hie threads={o.get('nginx_threads', 16)}\
- max_queue={o.get('nginx_queue', 1024)};
 {o.get('nginx_main', '')}
 events {{
     worker_connections 1024;

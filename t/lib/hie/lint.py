@@ -54,7 +54,7 @@ def layout():
                 complain(path, number, "white space at the end")
             if "\t" in line:
                 complain(path, number, "a tab")
-            if re.search(r"\b(TODO|FIXME|XXX)\b", line):
+            if re.search(r"\b(TODO|FIXME)\b|\* XXX", line):
                 complain(path, number, "something is left to do")
             if re.match(r"\s*//", line):
                 complain(path, number, "a comment that is not /* */")

@@ -12,8 +12,10 @@ from .stand import Stand
 TESTS = TOP / "run" / "test"
 PARTS = ("both", "nginx", "httpd")
 
-# These tell the one server behind the gateway how to answer.
-RULES = ["--rules=seq=t/both/{gateway,tls}.t", "--rules=par=**"]
+# The first tell the one server behind the gateway how to answer; the others
+# wait for what the one worker makes of their messages.
+RULES = ["--rules=seq=t/both/{gateway,tls}.t",
+         "--rules=seq=t/nginx/{mllp,mllp_data}.t", "--rules=par=**"]
 
 # Of t/both those that say something about memory; the faults that are slow to
 # bring about are left out.
