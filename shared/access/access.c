@@ -40,15 +40,38 @@ access_cleanup(void *data)
 }
 
 
+/* The first signature of a process costs ten times what a later one does:
+ * the library looks for its algorithms and makes tables. Better now than when
+ * somebody waits. */
+static void
+warm_up(const issuer_t *issuer)
+{
+    static const char  wrong[1024] = { 1, 1 };
+    size_t             len = issuer->alg == HIE_JWS_ES256
+                             ? 64 : (size_t) EVP_PKEY_get_size(issuer->key);
+
+    if (len <= sizeof(wrong)) {
+        hie_jws_verify(issuer->key, issuer->alg, HIE_STR("warm"),
+                       (hie_str_t) { wrong, len });
+    }
+}
+
+
 static hie_rc_t
 open_issuer(const hie_config_issuer_t *conf, issuer_t *out, hie_error_t *err)
 {
+    hie_rc_t  rc;
+
     out->conf = conf;
     if (!hie_jws_alg(conf->algorithm, &out->alg)) {
         return hie_fail(err, HIE_INVALID, conf->issuer,
                         "expected the algorithm RS256 or ES256");
     }
-    return hie_jws_read_public(conf->key_file, out->alg, &out->key, err);
+    rc = hie_jws_read_public(conf->key_file, out->alg, &out->key, err);
+    if (rc == HIE_OK) {
+        warm_up(out);
+    }
+    return rc;
 }
 
 

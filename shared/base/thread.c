@@ -54,6 +54,12 @@ static void *
 thread_main(void *arg)
 {
     hie_thread_t  *t = arg;
+    void          *volatile touched;
+
+    /* The C library makes a thread's heap at its first allocation: now, and
+     * not while somebody waits for a first answer. */
+    touched = malloc(1);
+    free(touched);
 
     pthread_setname_np(pthread_self(), t->name);
     t->fn(t->baton);

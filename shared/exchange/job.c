@@ -41,7 +41,7 @@ give_pool(hie_runtime_t *rt, apr_pool_t *pool)
 {
     apr_pool_clear(pool);
     pthread_mutex_lock(&rt->spare_lock);
-    if (rt->n_spare < SPARE_POOLS) {
+    if (SPARE_POOLS > 0 && rt->n_spare < SPARE_POOLS) {
         rt->spare[rt->n_spare++] = pool;
         pool = NULL;
     }
@@ -49,6 +49,23 @@ give_pool(hie_runtime_t *rt, apr_pool_t *pool)
     pthread_mutex_unlock(&rt->spare_lock);
     if (pool != NULL) {
         apr_pool_destroy(pool);
+    }
+}
+
+
+void
+hie_job_warm(hie_runtime_t *rt)
+{
+    int          i;
+    apr_pool_t  *pools[4];
+
+    for (i = 0; i < 4; i++) {
+        pools[i] = take_pool(rt);
+        apr_pcalloc(pools[i], 32 * 1024);
+    }
+
+    while (i-- > 0) {
+        give_pool(rt, pools[i]);
     }
 }
 

@@ -42,6 +42,7 @@ struct hie_runtime_t {
     hie_executor_t      *executor;     /* HIE_RUNTIME_LOOP */
     hie_thread_t        *worker;
     volatile bool        stop;
+    pthread_cond_t       stopped;      /* with the lock: stop was set */
 
     pthread_mutex_t      spare_lock;   /* pools of jobs that are done, for */
     int                  n_spare;      /* the next ones */
@@ -223,6 +224,9 @@ void
 hie_executor_stop(hie_executor_t *e);
 
 /* job.c */
+/* Makes the memory of the first jobs. */
+void
+hie_job_warm(hie_runtime_t *rt);
 /* hie_job_serve, but returns before the record is durable where there is one
  * to wait for: then true, and `cb` is called once on another thread when the
  * response may be sent (it may have changed into a 503). False: send it

@@ -3,6 +3,7 @@
  */
 
 #include <string.h>
+#include <time.h>
 #include <unistd.h>
 
 #include <apr_general.h>
@@ -38,7 +39,10 @@ runtime_stop(hie_runtime_t *rt)
         hie_executor_stop(rt->executor);
     }
 
+    pthread_mutex_lock(&rt->lock);
     rt->stop = true;
+    pthread_cond_broadcast(&rt->stopped);
+    pthread_mutex_unlock(&rt->lock);
     if (rt->worker != NULL) {
         hie_thread_join(rt->worker);
     }
@@ -85,6 +89,7 @@ runtime_start(hie_runtime_t *rt, const char *path, int warm_ms,
 
     if (warm_ms > 0) {
         hie_store_warm(rt->store, 2, warm_ms);
+        hie_job_warm(rt);
     }
 
     if (rt->kind == HIE_RUNTIME_LOOP) {
@@ -113,7 +118,22 @@ runtime_free(hie_runtime_t *rt)
 
     pthread_mutex_destroy(&rt->lock);
     pthread_mutex_destroy(&rt->spare_lock);
+    pthread_cond_destroy(&rt->stopped);
     apr_pool_destroy(rt->pool);
+}
+
+
+static void
+init_sync(hie_runtime_t *rt)
+{
+    pthread_condattr_t  attr;
+
+    pthread_mutex_init(&rt->lock, NULL);
+    pthread_mutex_init(&rt->spare_lock, NULL);
+    pthread_condattr_init(&attr);
+    pthread_condattr_setclock(&attr, CLOCK_MONOTONIC);
+    pthread_cond_init(&rt->stopped, &attr);
+    pthread_condattr_destroy(&attr);
 }
 
 
@@ -131,8 +151,7 @@ runtime_create(const char *path, hie_runtime_kind_t kind, int warm_ms,
     rt->pid = getpid();
     rt->kind = kind;
     rt->users = 1;
-    pthread_mutex_init(&rt->lock, NULL);
-    pthread_mutex_init(&rt->spare_lock, NULL);
+    init_sync(rt);
 
     rc = runtime_start(rt, path, warm_ms, err);
     if (rc != HIE_OK) {

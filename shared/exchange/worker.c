@@ -9,6 +9,7 @@
 #include <fcntl.h>
 #include <string.h>
 #include <sys/file.h>
+#include <time.h>
 #include <unistd.h>
 
 #include <apr_strings.h>
@@ -34,12 +35,25 @@ typedef struct {
 } worker_t;
 
 
+/* Sleeps, unless it is time to stop: the end of the runtime wakes it. */
 static void
-nap(volatile bool *stop, int ms)
+nap(hie_runtime_t *rt, volatile bool *stop, int ms)
 {
-    for (/* void */; ms > 0 && !*stop; ms -= 10) {
-        apr_sleep(apr_time_from_msec(10));
+    struct timespec  until;
+
+    clock_gettime(CLOCK_MONOTONIC, &until);
+    until.tv_nsec += ms * 1000000L;
+    if (until.tv_nsec >= 1000000000L) {
+        until.tv_nsec -= 1000000000L;
+        until.tv_sec++;
     }
+
+    pthread_mutex_lock(&rt->lock);
+    if (!*stop) {
+        pthread_cond_timedwait(&rt->stopped, &rt->lock, &until);
+    }
+
+    pthread_mutex_unlock(&rt->lock);
 }
 
 
@@ -290,10 +304,10 @@ serve_term(worker_t *w, volatile bool *stop)
         {
             hie_log(HIE_LOG_INFO, "HIE5009", "background work waits: %s",
                     err.detail);
-            nap(stop, DOWN_MS);
+            nap(w->rt, stop, DOWN_MS);
 
         } else if (moved == 0 && messages == HIE_NOT_FOUND) {
-            nap(stop, IDLE_MS);
+            nap(w->rt, stop, IDLE_MS);
         }
     }
 }
@@ -329,7 +343,7 @@ take_office(hie_runtime_t *rt, volatile bool *stop)
         } else {
             hie_log(HIE_LOG_INFO, "HIE5009", "background work waits: %s",
                     err.detail);
-            nap(stop, DOWN_MS);
+            nap(rt, stop, DOWN_MS);
         }
 
         if (w.shipper != NULL) {
@@ -365,7 +379,7 @@ hie_worker_run(hie_runtime_t *rt, volatile bool *stop, hie_error_t *err)
             break;
         }
 
-        nap(stop, ELECTION_MS);
+        nap(rt, stop, ELECTION_MS);
     }
 
     close(fd);

@@ -344,6 +344,71 @@ prepare_common(hie_store_t *s, hie_conn_t *c)
 }
 
 
+/* Some resource to read, if there is one. What is compared here makes the
+ * backend look up the types and operators of the predicate. */
+static void
+pick_row(hie_store_t *s, hie_conn_t *c, apr_pool_t *scratch, hie_str_t *type,
+         hie_str_t *id)
+{
+    PGresult  *res;
+    hie_rc_t   rc;
+
+    *type = HIE_STR("Patient");
+    *id = HIE_STR("-");
+    if (hie_wire_text(c, "SELECT r.type, r.id, length(r.body),"
+                      " r.patients && '{1}'::bigint[],"
+                      " '{1}'::bigint[] && r.patients"
+                      " FROM hie.resource r LIMIT 1",
+                      s->conf->database.statement_timeout, &res, &rc, NULL)
+        != HIE_WIRE_OK)
+    {
+        return;
+    }
+    if (PQntuples(res) == 1) {
+        *type = hie_str(apr_pstrdup(scratch, PQgetvalue(res, 0, 0)));
+        *id = hie_str(apr_pstrdup(scratch, PQgetvalue(res, 0, 1)));
+    }
+    PQclear(res);
+}
+
+
+/* A backend makes its plans and opens tables and indexes at the first
+ * execution of a statement: before somebody waits for it. */
+static void
+read_once(hie_store_t *s, hie_conn_t *c, apr_pool_t *scratch)
+{
+    static const uint64_t  nobody = 0;
+    hie_str_t              type, id;
+    hie_visible_t          all = { .all = true };
+    hie_visible_t          some = {
+        .default_permit = s->conf->consent.default_permit, .n_actors = 1,
+        .actors = &nobody
+    };
+    const hie_visible_t   *seen[] = { &all, &some };
+    hie_params_t           params[2];
+    hie_op_t               ops[2];
+    hie_rc_t               rc;
+    int                    i;
+
+    pick_row(s, c, scratch, &type, &id);
+    for (i = 0; i < 2; i++) {
+        hie_params_init(&params[i], scratch);
+        hie_params_str(&params[i], type);
+        hie_params_str(&params[i], id);
+        hie_visible_param(&params[i], seen[i]);
+        ops[i] = (hie_op_t) {
+            &s->read[hie_visible_see(seen[i])], &params[i], NULL
+        };
+    }
+    if (hie_wire_run(c, ops, 2, s->conf->database.statement_timeout, &rc,
+                     NULL) == HIE_WIRE_OK)
+    {
+        PQclear(ops[0].res);
+        PQclear(ops[1].res);
+    }
+}
+
+
 void
 hie_store_warm(hie_store_t *s, int n, int timeout_ms)
 {
@@ -365,6 +430,7 @@ hie_store_warm(hie_store_t *s, int n, int timeout_ms)
             break;
         }
         prepare_common(s, held[i]);
+        read_once(s, held[i], scratch);
     }
     while (i-- > 0) {
         hie_store_release(s, held[i]);

@@ -108,12 +108,15 @@ def sanitized(jobs):
         run("configure", ["../configure", "--quiet", "--enable-debug",
                           "--enable-sanitizers"], cwd=TOP / "build-san")
     log = TOP / "run" / "san.log"
-    try:
-        text = run("make", ["make", "-C", "build-san", "-j2",
-                            "--no-print-directory"], log, cwd=TOP)
-        log.write_text(text)
-    except Failure as e:
-        print(f"   {e}")
+    with open(log, "w") as out:
+        made = subprocess.run(["make", "-C", "build-san", "-j2",
+                               "--no-print-directory"], cwd=TOP, stdout=out,
+                              stderr=subprocess.STDOUT)
+    if made.returncode:
+        lines = [line for line in log.read_text().splitlines()
+                 if "error" in line]
+        print("\n".join(f"   {line}" for line in lines[:5]))
+        print(f"   make failed; see {log}")
         return False
     return wire("san", programs("", ("both",), SANITIZED),
                 TOP / "build-san", jobs)

@@ -175,8 +175,10 @@ class Runner:
         print(f"{'' if good else 'not '}ok {self.number} - {name}"
               + (f" # SKIP {skip}" if skip else ""), flush=True)
         if problem:
+            # not on stdout, of which prove shows nothing
+            print(f"#   {name}", file=sys.stderr)
             for text in str(problem).strip().splitlines():
-                print(f"#   {text}", flush=True)
+                print(f"#     {text}", file=sys.stderr, flush=True)
 
     def run(self, name, function):
         """True unless the case failed."""
