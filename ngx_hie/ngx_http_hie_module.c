@@ -20,6 +20,7 @@ static ngx_int_t ngx_http_hie_gateway_post(ngx_http_request_t *r,
     ngx_http_hie_ctx_t *ctx);
 static ngx_int_t ngx_http_hie_gateway_verdict(ngx_http_request_t *r,
     ngx_http_hie_ctx_t *ctx);
+static void ngx_http_hie_gateway_hide_headers(ngx_http_request_t *r);
 static ngx_int_t ngx_http_hie_finish(ngx_http_request_t *r, ngx_int_t rc);
 
 static ngx_http_hie_ctx_t *ngx_http_hie_create_ctx(ngx_http_request_t *r);
@@ -89,6 +90,24 @@ static ngx_command_t  ngx_http_hie_commands[] = {
       &ngx_http_hie_auth },
 
       ngx_null_command
+};
+
+
+/*
+ * What the protected server must not get: the requester's token, and what
+ * makes an answer one that cannot be judged.
+ */
+
+static ngx_str_t  ngx_http_hie_hidden_headers[] = {
+    ngx_string("authorization"),
+    ngx_string("accept-encoding"),
+    ngx_string("if-match"),
+    ngx_string("if-modified-since"),
+    ngx_string("if-none-match"),
+    ngx_string("if-range"),
+    ngx_string("if-unmodified-since"),
+    ngx_string("range"),
+    ngx_null_string
 };
 
 
@@ -332,6 +351,8 @@ ngx_http_hie_gateway_verdict(ngx_http_request_t *r, ngx_http_hie_ctx_t *ctx)
 
     ctx->state = ngx_http_hie_passed;
 
+    ngx_http_hie_gateway_hide_headers(r);
+
     /*
      * The answer to a HEAD has no body that could be judged, but its status,
      * length and validators tell about one.  So the protected server gets a
@@ -346,6 +367,58 @@ ngx_http_hie_gateway_verdict(ngx_http_request_t *r, ngx_http_hie_ctx_t *ctx)
     }
 
     return NGX_DECLINED;
+}
+
+
+/*
+ * The list of headers cannot lose an element, but an element may change its
+ * name to one that a proxy never passes on.
+ */
+
+static void
+ngx_http_hie_gateway_hide_headers(ngx_http_request_t *r)
+{
+    ngx_str_t        *name;
+    ngx_uint_t        i;
+    ngx_list_part_t  *part;
+    ngx_table_elt_t  *h;
+
+    part = &r->headers_in.headers.part;
+    h = part->elts;
+
+    for (i = 0; /* void */ ; i++) {
+
+        if (i >= part->nelts) {
+            if (part->next == NULL) {
+                break;
+            }
+
+            part = part->next;
+            h = part->elts;
+            i = 0;
+        }
+
+        for (name = ngx_http_hie_hidden_headers; name->len; name++) {
+
+            if (h[i].key.len != name->len
+                || ngx_strncmp(h[i].lowcase_key, name->data, name->len) != 0)
+            {
+                continue;
+            }
+
+            ngx_str_set(&h[i].key, "Keep-Alive");
+            h[i].lowcase_key = (u_char *) "keep-alive";
+            h[i].hash = ngx_hash_key(h[i].lowcase_key, h[i].key.len);
+            break;
+        }
+    }
+
+    r->headers_in.if_match = NULL;
+    r->headers_in.if_modified_since = NULL;
+    r->headers_in.if_none_match = NULL;
+    r->headers_in.if_unmodified_since = NULL;
+    r->headers_in.if_range = NULL;
+    r->headers_in.range = NULL;
 }
 
 

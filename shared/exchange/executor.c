@@ -276,6 +276,7 @@ hie_job_post(hie_job_t *job, hie_work_t what, hie_job_cb *cb, void *baton)
     job->cb = cb;
     job->baton = baton;
     job->read = is_read(job);
+    job->posted = apr_time_now();
 
     pthread_mutex_lock(&e->lock);
     if (e->reads.n + e->others.n >= e->max) {

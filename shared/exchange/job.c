@@ -335,6 +335,27 @@ hie_job_serve_async(hie_job_t *job, hie_job_cb *cb, void *baton)
 }
 
 
+/* A read that has waited in the queue as long as it would have waited for a
+ * connection is not begun any more: the database has stopped. */
+static hie_rc_t
+admit_in_time(hie_job_t *job)
+{
+    hie_rc_t    rc;
+    apr_time_t  waited;
+
+    rc = admit(job);
+    waited = apr_time_now() - job->posted;
+    if (rc == HIE_OK && waited / 1000
+                        > job->rt->config->database.acquire_timeout)
+    {
+        return hie_fail(&job->error, HIE_BUSY, "",
+                        "no database connection became free in time");
+    }
+
+    return rc;
+}
+
+
 void
 hie_jobs_read(hie_job_t **jobs, int n)
 {
@@ -347,7 +368,7 @@ hie_jobs_read(hie_job_t **jobs, int n)
 
     for (i = 0, m = 0; i < n; i++) {
         hie_request_base_url(jobs[i]);
-        rcs[i] = admit(jobs[i]);
+        rcs[i] = admit_in_time(jobs[i]);
         if (rcs[i] == HIE_OK) {
             reads[m++] = (hie_store_read_t) {
                 .visible = &jobs[i]->decision->visible,

@@ -91,6 +91,7 @@ struct hie_job_t {
     hie_job_t          *next;        /* in a queue of the executor */
     hie_work_t          work;
     bool                read;        /* may be served together with others */
+    apr_time_t          posted;
     hie_rc_t            verdict;
     const char         *connection;
     hie_str_t           message;

@@ -297,18 +297,32 @@ class Stand:
                     self.httpd.dir / "httpd.pid"))
 
     def find_ports(self):
-        """Somebody else may have taken a port while we were down."""
+        """Somebody else may have taken a port while we were down. Whether
+        any had to be changed."""
+        changed = False
         for name, port in self.ports.items():
             owner = "nginx" if "mllp" in name else name.split("_")[0]
             if not self.ledger.pid(owner) and listening(port):
                 self.ports[name] = free_ports(1)[0]
+                changed = True
         self._save()
+        return changed
+
+    def begin(self, part):
+        """Starts a part; with other ports, if somebody was faster."""
+        for _ in range(4):
+            try:
+                return part.start()
+            except Failure:
+                if not self.find_ports():
+                    raise
+        return part.start()
 
     def start(self, progress=lambda text: None, servers=SERVERS):
         self.prepare(progress)
         progress("nginx and httpd")
         for name in servers:
-            self.server(name).start()
+            self.begin(self.server(name))
 
     def prepare(self, progress=lambda text: None):
         """Everything but the two servers."""
@@ -316,9 +330,8 @@ class Stand:
         keys.create_keys(self.keys)
         progress("PostgreSQL and Redis")
         fresh = not (self.dir / "database-passwords").exists()
-        self.postgres.start()
-        self.redis.start()
-        self.backend.start()
+        for part in (self.postgres, self.redis, self.backend):
+            self.begin(part)
         self.write_config()
         if fresh or not (self.dir / "migrated").exists():
             progress("schema")

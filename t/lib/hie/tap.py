@@ -68,7 +68,7 @@ class Session:
 
     def __init__(self, stand, server, number):
         self.stand, self.server = stand, server
-        self.prefix = f"{Path(sys.argv[0]).stem}-{number}"
+        self.prefix = Path(sys.argv[0]).stem.replace("_", "-") + f"-{number}"
         self.key = f"{self.prefix}-{server}-{RUN}"
         self.subject = f"user-{self.key}"
         self.exchanges = []
