@@ -17,10 +17,19 @@ typedef struct {
     hie_array_t    p0, p1, resources, completed, status, bytes, aborted;
     hie_array_t    patients;
     hie_params_t   params;
+    hie_copy_t     copy;
+    bool           fresh;        /* rows go into `copy`, not into the arrays */
     int            n;
 } audit_rows_t;
 
-#define INSERT_SQL                                                            \
+/* How a row is written that is not there. */
+#define COPY_SQL                                                              \
+    "COPY %s.audit_log (id, recorded, subject, issuer, organization, peer,"   \
+    " interaction, type, resource_id, query, decision, patients, resources,"  \
+    " completed, status, bytes, aborted) FROM STDIN (FORMAT binary)"
+#define COPY_COLUMNS  17
+
+#define MERGE_SQL                                                             \
     "INSERT INTO %s.audit_log AS l (id, recorded, subject, issuer,"           \
     " organization, peer, interaction, type, resource_id, query, decision,"   \
     " patients, resources, completed, status, bytes, aborted)"                \
@@ -34,11 +43,7 @@ typedef struct {
     " $15::timestamptz[], $16::int[], $17::bigint[], $18::bool[])"            \
     " AS u(id, recorded, subject, issuer, organization, peer, interaction,"   \
     " type, resource_id, query, decision, p0, p1, resources, completed,"      \
-    " status, bytes, aborted)"
-
-/* Costs half as much again as the insertion alone. */
-#define MERGE_SQL                                                             \
-    INSERT_SQL                                                                \
+    " status, bytes, aborted)"                                                \
     " ON CONFLICT (id) DO UPDATE SET completed = excluded.completed,"         \
     " status = excluded.status, bytes = excluded.bytes,"                      \
     " aborted = excluded.aborted"                                             \
@@ -105,12 +110,54 @@ add_completion(audit_rows_t *w, const hie_audit_row_t *row)
 
 
 static void
+copy_row(hie_copy_t *c, const hie_audit_row_t *row,
+         const hie_audit_row_t *completion)
+{
+    hie_copy_row(c);
+    hie_copy_str(c, hie_str(row->id));
+    hie_copy_time(c, row->recorded);
+    hie_copy_str(c, row->subject);
+    hie_copy_str(c, row->issuer);
+    hie_copy_str(c, row->organization);
+    hie_copy_str(c, row->peer);
+    hie_copy_str(c, row->interaction);
+    hie_copy_str(c, row->type);
+    hie_copy_str(c, row->resource_id);
+    hie_copy_str(c, row->query);
+    hie_copy_str(c, row->decision);
+    hie_copy_keys(c, row->patients, row->n_patients);
+    hie_copy_i32(c, row->n_resources);
+
+    if (!completion->complete) {
+        hie_copy_null(c);
+        hie_copy_null(c);
+        hie_copy_null(c);
+        hie_copy_null(c);
+        return;
+    }
+    hie_copy_time(c, completion->completed);
+    hie_copy_i32(c, completion->status);
+    if (completion->bytes < 0) {
+        hie_copy_null(c);
+    }
+    else {
+        hie_copy_i64(c, completion->bytes);
+    }
+    hie_copy_bool(c, completion->aborted);
+}
+
+
+static void
 add_row(audit_rows_t *w, const hie_audit_row_t *row,
         const hie_audit_row_t *completion)
 {
     int  i;
 
     w->n++;
+    if (w->fresh) {
+        copy_row(&w->copy, row, completion);
+        return;
+    }
     hie_array_str(&w->id, hie_str(row->id));
     hie_array_time(&w->recorded, row->recorded);
     hie_array_str(&w->subject, row->subject);
@@ -236,13 +283,25 @@ hie_store_audit(hie_store_tx_t *tx, const char *node, bool fresh,
 
     inserts = apr_palloc(tx->pool, sizeof(*inserts));
     completions = apr_palloc(tx->pool, sizeof(*completions));
-    init_rows(inserts, tx->pool, n);
+    init_rows(inserts, tx->pool, fresh ? 1 : n);
     init_rows(completions, tx->pool, 8);
+    inserts->fresh = fresh;
+    completions->fresh = false;
+    if (fresh) {
+        hie_copy_init(&inserts->copy, tx->pool, COPY_COLUMNS,
+                      (size_t) n * 400);
+    }
     sort_out(rows, n, tx->pool, inserts, completions);
 
-    if (inserts->n > 0) {
-        hie_store_stmt(&insert, apr_psprintf(tx->pool, fresh ? INSERT_SQL
-                                                     : MERGE_SQL, schema));
+    if (inserts->n > 0 && fresh) {
+        rc = hie_store_tx_copy(tx, apr_psprintf(tx->pool, COPY_SQL, schema),
+                               hie_copy_end(&inserts->copy), err);
+        if (rc != HIE_OK) {
+            return rc;
+        }
+    }
+    else if (inserts->n > 0) {
+        hie_store_stmt(&insert, apr_psprintf(tx->pool, MERGE_SQL, schema));
         ops[n_ops++] = (hie_op_t) {
             &insert, insert_params(inserts, tx->pool), NULL
         };

@@ -11,9 +11,6 @@
 #include <apr_strings.h>
 
 
-/* 2000-01-01 in microseconds since 1970. */
-#define PG_EPOCH  INT64_C(946684800000000)
-
 #define STRING_MAX  1000
 
 #define ARRAY_HEADER  20     /* dimensions, flags, type, length, lower bound */
@@ -177,7 +174,7 @@ hie_array_bool(hie_array_t *a, bool v)
 void
 hie_array_time(hie_array_t *a, apr_time_t t)
 {
-    hie_array_i64(a, t - PG_EPOCH);
+    hie_array_i64(a, t - HIE_PG_EPOCH);
 }
 
 
@@ -243,7 +240,7 @@ hie_result_bool(const PGresult *res, int row, int col)
 apr_time_t
 hie_result_time(const PGresult *res, int row, int col)
 {
-    return (apr_time_t) get_u64(PQgetvalue(res, row, col)) + PG_EPOCH;
+    return (apr_time_t) get_u64(PQgetvalue(res, row, col)) + HIE_PG_EPOCH;
 }
 
 

@@ -81,6 +81,36 @@ hie_params_array(hie_params_t *p, hie_array_t *a);
 void
 hie_params_keys(hie_params_t *p, const uint64_t *keys, int n);
 
+/* 2000-01-01 in microseconds since 1970. */
+#define HIE_PG_EPOCH  INT64_C(946684800000000)
+
+/* Rows for a COPY: a row, then a value for each of its columns, and the end. */
+typedef struct {
+    hie_buf_t  buf;
+    int        columns;
+} hie_copy_t;
+
+void
+hie_copy_init(hie_copy_t *c, apr_pool_t *pool, int columns, size_t size);
+void
+hie_copy_row(hie_copy_t *c);
+void
+hie_copy_null(hie_copy_t *c);
+void
+hie_copy_str(hie_copy_t *c, hie_str_t s);
+void
+hie_copy_i32(hie_copy_t *c, int32_t v);
+void
+hie_copy_i64(hie_copy_t *c, int64_t v);
+void
+hie_copy_time(hie_copy_t *c, apr_time_t t);
+void
+hie_copy_bool(hie_copy_t *c, bool v);
+void
+hie_copy_keys(hie_copy_t *c, const uint64_t *keys, int n);
+hie_str_t
+hie_copy_end(hie_copy_t *c);
+
 /* Values of a binary result. */
 int64_t
 hie_result_i64(const PGresult *res, int row, int col);
@@ -193,6 +223,10 @@ hie_wire_run(hie_conn_t *c, hie_op_t *ops, int n, int timeout_ms,
 HIE_BLOCKING hie_wire_t
 hie_wire_text(hie_conn_t *c, const char *sql, int timeout_ms, PGresult **res,
               hie_rc_t *rc, hie_error_t *err);
+/* COPY … FROM STDIN of `data`. */
+HIE_BLOCKING hie_wire_t
+hie_wire_copy(hie_conn_t *c, const char *sql, hie_str_t data, int timeout_ms,
+              hie_rc_t *rc, hie_error_t *err);
 /* Prepares without executing. */
 HIE_BLOCKING hie_wire_t
 hie_wire_prepare(hie_conn_t *c, const hie_stmt_t *const *stmts, int n,
@@ -217,6 +251,9 @@ hie_store_run_together(hie_store_t *s, hie_op_t *ops, int n, hie_error_t *err);
 /* Statements of a transaction, BEGIN in front of the first. */
 HIE_BLOCKING hie_rc_t
 hie_store_tx_run(hie_store_tx_t *tx, hie_op_t *ops, int n, hie_error_t *err);
+HIE_BLOCKING hie_rc_t
+hie_store_tx_copy(hie_store_tx_t *tx, const char *sql, hie_str_t data,
+                  hie_error_t *err);
 
 
 /*

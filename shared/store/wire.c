@@ -416,6 +416,83 @@ hie_wire_text(hie_conn_t *c, const char *sql, int timeout_ms, PGresult **res,
 }
 
 
+/* The answer to COPY … FROM STDIN: the server is ready, or says why not. */
+static hie_wire_t
+copy_begins(hie_conn_t *c, int64_t deadline, hie_rc_t *rc, hie_error_t *err)
+{
+    PGresult    *res;
+    hie_wire_t   wire = HIE_WIRE_OK;
+
+    if (!wire_wait(c, deadline)) {
+        return wire_timeout(c, rc, err);
+    }
+    res = PQgetResult(c->pg);
+    if (PQresultStatus(res) != PGRES_COPY_IN) {
+        wire = wire_error(c, res, "copy", rc, err);
+        while (wire != HIE_WIRE_LOST && res != NULL) {
+            PQclear(res);
+            if (!wire_wait(c, deadline)) {
+                return wire_timeout(c, rc, err);
+            }
+            res = PQgetResult(c->pg);
+        }
+    }
+    PQclear(res);
+
+    return wire;
+}
+
+
+#define CHUNK  65536
+
+hie_wire_t
+hie_wire_copy(hie_conn_t *c, const char *sql, hie_str_t data, int timeout_ms,
+              hie_rc_t *rc, hie_error_t *err)
+{
+    int64_t      deadline = hie_store_clock() + timeout_ms + GRACE;
+    PGresult    *res;
+    hie_wire_t   wire;
+    size_t       n;
+    int          taken;
+
+    if (PQsendQuery(c->pg, sql) != 1) {
+        c->broken = true;
+        return wire_error(c, NULL, "copy", rc, err);
+    }
+    wire = copy_begins(c, deadline, rc, err);
+    if (wire != HIE_WIRE_OK) {
+        return wire;
+    }
+
+    while (data.len > 0) {
+        n = data.len < CHUNK ? data.len : CHUNK;
+        taken = PQputCopyData(c->pg, data.ptr, (int) n);
+        if (taken < 0) {
+            c->broken = true;
+            return wire_error(c, NULL, "copy", rc, err);
+        }
+        if (taken == 0) {
+            if (!wire_wait(c, deadline)) {
+                return wire_timeout(c, rc, err);
+            }
+            continue;
+        }
+        data.ptr += n;
+        data.len -= n;
+    }
+
+    if (PQputCopyEnd(c->pg, NULL) < 0) {
+        c->broken = true;
+        return wire_error(c, NULL, "copy", rc, err);
+    }
+    wire = take_result(c, "copy", deadline, &res, rc, err);
+    if (wire == HIE_WIRE_OK) {
+        PQclear(res);
+    }
+    return wire;
+}
+
+
 hie_wire_t
 hie_wire_prepare(hie_conn_t *c, const hie_stmt_t *const *stmts, int n,
                  int timeout_ms, hie_rc_t *rc, hie_error_t *err)
@@ -476,6 +553,31 @@ hie_store_query(hie_store_t *s, const hie_stmt_t *st, const hie_params_t *p,
 }
 
 
+hie_rc_t
+hie_store_tx_copy(hie_store_tx_t *tx, const char *sql, hie_str_t data,
+                  hie_error_t *err)
+{
+    hie_rc_t  rc;
+
+    if (!tx->begun) {
+        rc = hie_store_tx_run(tx, NULL, 0, err);
+        if (rc != HIE_OK) {
+            return rc;
+        }
+    }
+    if (tx->conn == NULL) {
+        return hie_fail(err, HIE_UNAVAILABLE, "", "the transaction was lost");
+    }
+    if (hie_wire_copy(tx->conn, sql, data,
+                      tx->store->conf->database.statement_timeout, &rc, err)
+        != HIE_WIRE_OK)
+    {
+        return rc;
+    }
+    return HIE_OK;
+}
+
+
 /* Nothing is committed before COMMIT is sent: the first statements can go to
  * another connection when the one that was idle is dead. */
 hie_rc_t
@@ -501,7 +603,9 @@ hie_store_tx_run(hie_store_tx_t *tx, hie_op_t *ops, int n, hie_error_t *err)
         return hie_fail(err, HIE_INTERNAL, "", "too many statements at once");
     }
     all[0] = (hie_op_t) { &s->begin, NULL, NULL };
-    memcpy(all + 1, ops, (size_t) n * sizeof(*ops));
+    if (n > 0) {
+        memcpy(all + 1, ops, (size_t) n * sizeof(*ops));
+    }
     tx->begun = true;
 
     for (;;) {
@@ -509,7 +613,9 @@ hie_store_tx_run(hie_store_tx_t *tx, hie_op_t *ops, int n, hie_error_t *err)
                             s->conf->database.statement_timeout, &rc, err);
         if (wire == HIE_WIRE_OK) {
             PQclear(all[0].res);
-            memcpy(ops, all + 1, (size_t) n * sizeof(*ops));
+            if (n > 0) {
+                memcpy(ops, all + 1, (size_t) n * sizeof(*ops));
+            }
             return HIE_OK;
         }
         if (again || (wire != HIE_WIRE_LOST && wire != HIE_WIRE_STALE)) {

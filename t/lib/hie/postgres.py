@@ -79,8 +79,7 @@ class Postgres:
     def start(self):
         if self.stand.ledger.pid("postgres"):
             return
-        fresh = not (self.data / "PG_VERSION").exists()
-        if fresh:
+        if not (self.data / "PG_VERSION").exists():
             self.create()
         try:
             run("start of PostgreSQL",
@@ -93,7 +92,7 @@ class Postgres:
             if pid is None:
                 raise
         self.stand.ledger.add("postgres", self.read_pid())
-        if fresh:
+        if not (self.stand.dir / "database-passwords").exists():
             self.roles()
 
     def roles(self):

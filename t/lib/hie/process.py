@@ -51,8 +51,8 @@ def run(step, argv, log=None, **kwargs):
                           text=True, errors="replace", **kwargs)
     if done.returncode != 0:
         lines = done.stdout.strip().splitlines() or ["no output"]
-        raise Failure(step, f"exit {done.returncode}: " + " / ".join(lines[-4:]),
-                      log)
+        raise Failure(step, f"exit {done.returncode}: "
+                      + " / ".join(lines[-4:]), log)
     return done.stdout
 
 
