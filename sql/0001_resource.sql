@@ -37,7 +37,7 @@ CREATE UNIQUE INDEX resource_rid_key ON hie.resource (type, rid);
 -- A token's hash covers its resource type. The pending list is what makes
 -- bulk insertion fast; every search reads all of it, hence the small limit.
 CREATE INDEX resource_tokens ON hie.resource USING gin (tokens)
-    WITH (fastupdate = on, gin_pending_list_limit = 512);
+    WITH (fastupdate = on, gin_pending_list_limit = 64);
 
 -- Superseded versions only.
 CREATE TABLE hie.resource_history (

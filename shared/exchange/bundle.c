@@ -119,13 +119,12 @@ lock_conditions(apply_t *a)
 }
 
 
-/* Looks for what a conditional entry means. */
+/* What a conditional entry looks for. */
 static hie_rc_t
-resolve_condition(apply_t *a, int i)
+parse_condition(apply_t *a, int i, hie_query_t *query)
 {
     step_t        *s;
     hie_rc_t       rc;
-    hie_found_t    found;
     hie_search_t   search;
 
     s = &a->steps[i];
@@ -139,33 +138,72 @@ resolve_condition(apply_t *a, int i)
     }
 
     if (rc != HIE_OK) {
-        hie_fail(a->err, rc, entry_at(a, i, ".request"), "%s",
-                 apr_pstrdup(a->pool, a->err->detail));
-        return rc;
+        return hie_fail(a->err, rc, entry_at(a, i, ".request"), "%s",
+                        apr_pstrdup(a->pool, a->err->detail));
     }
 
-    search.query.count = 2;
-    rc = hie_store_find(a->tx, a->rules->visible, &search.query, &found,
-                        a->err);
-    if (rc != HIE_OK) {
-        return rc;
-    }
+    *query = search.query;
+    query->count = 2;
+    return HIE_OK;
+}
 
-    if (found.n > 1) {
+
+/* What the search for it found. */
+static hie_rc_t
+take_found(apply_t *a, int i, const hie_found_t *found)
+{
+    step_t  *s;
+
+    s = &a->steps[i];
+    if (found->n > 1) {
         return hie_fail(a->err, HIE_PRECONDITION,
                         entry_at(a, i, ".request"),
                         "the condition matches more than one resource");
     }
 
-    if (found.n == 0) {
-        return HIE_OK;
+    if (found->n == 1) {
+        s->fresh = false;
+        s->id = hie_str_dup(a->pool, found->rows[0].id);
+        s->found = found->rows[0].version;
+        s->updated = found->rows[0].updated;
     }
 
-    s->fresh = false;
-    s->id = hie_str_dup(a->pool, found.rows[0].id);
-    s->found = found.rows[0].version;
-    s->updated = found.rows[0].updated;
     return HIE_OK;
+}
+
+
+static hie_rc_t
+resolve_conditions(apply_t *a)
+{
+    int           i, n;
+    int          *steps;
+    hie_rc_t      rc;
+    hie_found_t  *found;
+    hie_query_t  *queries;
+
+    steps = apr_palloc(a->pool, sizeof(int) * (size_t) a->bundle->n);
+    queries = apr_palloc(a->pool, sizeof(*queries) * (size_t) a->bundle->n);
+    found = apr_palloc(a->pool, sizeof(*found) * (size_t) a->bundle->n);
+
+    for (i = 0, n = 0; i < a->bundle->n; i++) {
+        if (a->steps[i].condition.ptr == NULL) {
+            continue;
+        }
+
+        rc = parse_condition(a, i, &queries[n]);
+        if (rc != HIE_OK) {
+            return rc;
+        }
+
+        steps[n++] = i;
+    }
+
+    rc = hie_store_find(a->tx, a->rules->visible, queries, n, found, a->err);
+    for (i = 0; rc == HIE_OK && i < n; i++) {
+        rc = take_found(a, steps[i], &found[i]);
+    }
+
+    return rc;
 }
 
 
@@ -246,16 +284,14 @@ resolve_steps(apply_t *a)
     step_t    *s, **order;
     hie_rc_t   rc;
 
+    rc = resolve_conditions(a);
+    if (rc != HIE_OK) {
+        return rc;
+    }
+
     order = apr_palloc(a->pool, sizeof(step_t *) * (size_t) a->bundle->n);
     for (i = 0, n = 0; i < a->bundle->n; i++) {
         s = &a->steps[i];
-        if (s->condition.ptr != NULL) {
-            rc = resolve_condition(a, i);
-            if (rc != HIE_OK) {
-                return rc;
-            }
-        }
-
         if (s->fresh) {
             hie_ulid(id);
             s->id = hie_str_dup(a->pool, hie_str(id));

@@ -20,7 +20,7 @@
 #define ELECTION_MS  250         /* between tries to become the worker */
 #define IDLE_MS      40          /* between looks at an idle journal */
 #define DOWN_MS      500         /* while the database does not answer */
-#define MESSAGES     64          /* per turn, so that audit gets its turn */
+#define TURN_MS      200         /* of messages, before audit has its turn */
 
 typedef struct {
     hie_runtime_t         *rt;
@@ -248,10 +248,13 @@ forget_place(void *baton, const char *segment)
 static hie_rc_t
 work_messages(worker_t *w, hie_error_t *err)
 {
-    int       i;
-    hie_rc_t  rc;
+    hie_rc_t    rc;
+    apr_time_t  begun;
 
-    for (i = 0; i < MESSAGES && !w->rt->stop; i++) {
+    begun = apr_time_now();
+    while (!w->rt->stop
+           && apr_time_now() - begun < apr_time_from_msec(TURN_MS))
+    {
         if (!w->held) {
             rc = hie_journal_reader_next(w->reader, &w->record, &w->place,
                                          err);

@@ -360,24 +360,51 @@ hie_store_search(hie_store_t *s, const hie_visible_t *v, const hie_query_t *q,
 }
 
 
+/* As many searches as a pipeline takes beside a BEGIN. */
+#define TOGETHER  15
+
+static hie_rc_t
+find_together(hie_store_tx_t *tx, const hie_visible_t *v,
+              const hie_query_t *queries, int n, hie_found_t *out,
+              hie_error_t *err)
+{
+    search_t    *w;
+    hie_stmt_t   st[TOGETHER];
+    hie_op_t     ops[TOGETHER];
+    hie_rc_t     rc;
+    int          i;
+
+    w = apr_palloc(tx->pool, sizeof(*w) * (size_t) n);
+    for (i = 0; i < n; i++) {
+        rc = prepare_search(&w[i], v, &queries[i], false, tx->pool, &st[i],
+                            &out[i], err);
+        if (rc != HIE_OK) {
+            return rc;
+        }
+        ops[i] = (hie_op_t) { &st[i], &w[i].params, NULL };
+    }
+
+    rc = hie_store_tx_run(tx, ops, n, err);
+    for (i = 0; rc == HIE_OK && i < n; i++) {
+        take_rows(ops[i].res, &queries[i], tx->pool, &out[i]);
+    }
+    return rc;
+}
+
+
 hie_rc_t
 hie_store_find(hie_store_tx_t *tx, const hie_visible_t *v,
-               const hie_query_t *q, hie_found_t *out, hie_error_t *err)
+               const hie_query_t *queries, int n, hie_found_t *out,
+               hie_error_t *err)
 {
-    search_t    w;
-    hie_stmt_t  st;
-    hie_op_t    op = { &st, &w.params, NULL };
-    hie_rc_t    rc;
+    hie_rc_t  rc = HIE_OK;
+    int       i, m;
 
     HIE_ASSERT_MAY_BLOCK();
 
-    rc = prepare_search(&w, v, q, false, tx->pool, &st, out, err);
-    if (rc != HIE_OK) {
-        return rc;
-    }
-    rc = hie_store_tx_run(tx, &op, 1, err);
-    if (rc == HIE_OK) {
-        take_rows(op.res, q, tx->pool, out);
+    for (i = 0; rc == HIE_OK && i < n; i += m) {
+        m = n - i < TOGETHER ? n - i : TOGETHER;
+        rc = find_together(tx, v, queries + i, m, out + i, err);
     }
     return rc;
 }

@@ -150,7 +150,8 @@ hie_store_run_together(hie_store_t *s, hie_op_t *ops, int n, hie_error_t *err)
                         err);
     hie_store_release(s, c);
 
-    return wire;
+    /* What took too long for all takes too long for each. */
+    return wire == HIE_WIRE_ERROR && rc == HIE_BUSY ? HIE_WIRE_TIMEOUT : wire;
 }
 
 

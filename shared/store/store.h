@@ -158,10 +158,12 @@ HIE_BLOCKING hie_rc_t
 hie_store_lock(hie_store_tx_t *tx, const uint64_t *keys, int n,
                hie_error_t *err);
 
-/* Visible current rows that match, without bodies; at most q->count. */
+/* Visible current rows that match each of `n` queries, without bodies; at
+ * most queries[i].count of them in out[i]. Many share a round trip. */
 HIE_BLOCKING hie_rc_t
 hie_store_find(hie_store_tx_t *tx, const hie_visible_t *v,
-               const hie_query_t *q, hie_found_t *out, hie_error_t *err);
+               const hie_query_t *queries, int n, hie_found_t *out,
+               hie_error_t *err);
 
 /* The current state of one resource, locked until the end. HIE_NOT_FOUND:
  * there is none. `visible` tells what `v` says of an existing one. */

@@ -101,7 +101,7 @@ check_visible(const hie_visible_t *v, bool expected, int line)
 
     assert_int_equal(hie_store_begin(store, pool, &tx, NULL), HIE_OK);
     q.count = 5;
-    assert_int_equal(hie_store_find(tx, v, &q, &found, NULL), HIE_OK);
+    assert_int_equal(hie_store_find(tx, v, &q, 1, &found, NULL), HIE_OK);
     assert_int_equal(found.n, expected);
     assert_int_equal(hie_store_current(tx, v, HIE_STR("Observation"),
                                        HIE_STR("o"), &row, &visible, NULL),
