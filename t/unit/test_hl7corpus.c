@@ -494,7 +494,7 @@ main(void)
     if (apr_stat(&info, apr_pstrcat(pool, data, "/data/hl7v2", NULL),
                  APR_FINFO_TYPE, pool) != APR_SUCCESS)
     {
-        printf("1..0 # SKIP no data at %s/data/hl7v2\n", data);
+        fprintf(stderr, "skipped: no test data in %s/data/hl7v2\n", data);
         apr_pool_destroy(pool);
         apr_terminate();
         return 77;
