@@ -29,7 +29,7 @@
 apr_pool_t   *pool;
 char          dir[256];
 _Atomic int   fail_write, fail_sync, fail_error, short_write;
-_Atomic bool  gate_shut;
+_Atomic bool  gate_shut, gate_reached;
 _Atomic int   kill_at, synced_twice;
 
 /* A test that fails leaves its threads behind, and the pool to them. */
@@ -86,6 +86,7 @@ fault_fdatasync(int fd)
         raise(SIGKILL);
     }
     while (gate_shut) {
+        gate_reached = true;
         usleep(500);
     }
 
@@ -148,7 +149,7 @@ tool_setup(void **state)
     fail_write = fail_sync = short_write = kill_at = 0;
     synced_twice = n_failed = 0;
     fail_error = EIO;
-    gate_shut = false;
+    gate_shut = gate_reached = false;
     return mkdtemp(dir) == NULL;
 }
 

@@ -28,6 +28,7 @@ extern _Atomic int   fail_sync;       /* so many syncs of records fail */
 extern _Atomic int   fail_error;      /* with this errno */
 extern _Atomic int   short_write;     /* bytes per write, 0: all */
 extern _Atomic bool  gate_shut;       /* syncs wait */
+extern _Atomic bool  gate_reached;    /* one has begun to */
 extern _Atomic int   kill_at;         /* SIGKILL in the n-th call, 0: never */
 extern _Atomic int   synced_twice;    /* syncs of a file after one failed */
 

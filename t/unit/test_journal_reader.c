@@ -349,7 +349,9 @@ test_torn_batch(void **state)
     store(j, "0");
     gate_shut = true;
     append(j, "1");
-    usleep(20000);
+    while (!gate_reached) {
+        usleep(1000);
+    }
     for (i = 2; i < 6; i++) {
         append(j, apr_psprintf(pool, "%d", i));
     }
