@@ -42,7 +42,7 @@ static const command_t commands[] = {
     { NULL, NULL, NULL, NULL }
 };
 
-static volatile bool  stop;
+static _Atomic bool  stop;
 
 
 static void

@@ -170,7 +170,7 @@ hie_response_busy(void);
  * `hiectl worker` calls this until `*stop`.
  */
 HIE_BLOCKING hie_rc_t
-hie_worker_run(hie_runtime_t *rt, volatile bool *stop, hie_error_t *err);
+hie_worker_run(hie_runtime_t *rt, _Atomic bool *stop, hie_error_t *err);
 
 
 /*

@@ -41,7 +41,7 @@ struct hie_runtime_t {
 
     hie_executor_t      *executor;     /* HIE_RUNTIME_LOOP */
     hie_thread_t        *worker;
-    volatile bool        stop;
+    _Atomic bool         stop;
     pthread_cond_t       stopped;      /* with the lock: stop was set */
 
     pthread_mutex_t      spare_lock;   /* pools of jobs that are done, for */

@@ -37,7 +37,7 @@ typedef struct {
 
 /* Sleeps, unless it is time to stop: the end of the runtime wakes it. */
 static void
-nap(hie_runtime_t *rt, volatile bool *stop, int ms)
+nap(hie_runtime_t *rt, _Atomic bool *stop, int ms)
 {
     struct timespec  until;
 
@@ -291,7 +291,7 @@ work_messages(worker_t *w, hie_error_t *err)
 
 /* In office: until the end, or until the database is lost. */
 static void
-serve_term(worker_t *w, volatile bool *stop)
+serve_term(worker_t *w, _Atomic bool *stop)
 {
     int          moved;
     hie_rc_t     audit, messages;
@@ -317,7 +317,7 @@ serve_term(worker_t *w, volatile bool *stop)
 
 
 static void
-take_office(hie_runtime_t *rt, volatile bool *stop)
+take_office(hie_runtime_t *rt, _Atomic bool *stop)
 {
     hie_rc_t             rc;
     worker_t             w;
@@ -363,7 +363,7 @@ take_office(hie_runtime_t *rt, volatile bool *stop)
 
 
 hie_rc_t
-hie_worker_run(hie_runtime_t *rt, volatile bool *stop, hie_error_t *err)
+hie_worker_run(hie_runtime_t *rt, _Atomic bool *stop, hie_error_t *err)
 {
     int    fd;
     char  *path;
