@@ -1,6 +1,7 @@
 
 #include "ngx_hie_common.h"
 
+#include <stdatomic.h>
 #include <sys/eventfd.h>
 #include <apr_general.h>
 
@@ -269,7 +270,9 @@ ngx_hie_jobs_in_work(ngx_hie_t *hie)
         return 0;
     }
 
-    ngx_memory_barrier();
+    for (hj = atomic_exchange(&hie->ready, NULL); hj; hj = hj->next) {
+        hj->running = 0;
+    }
 
     for (q = ngx_queue_head(&hie->jobs);
          q != ngx_queue_sentinel(&hie->jobs);
@@ -277,7 +280,7 @@ ngx_hie_jobs_in_work(ngx_hie_t *hie)
     {
         hj = ngx_queue_data(q, ngx_hie_job_t, queue);
 
-        if (hj->running && !hj->told) {
+        if (hj->running) {
             return 1;
         }
     }
@@ -343,7 +346,6 @@ ngx_hie_job_create(ngx_hie_t *hie, ngx_hie_job_t *hj)
 ngx_int_t
 ngx_hie_job_post(ngx_hie_job_t *hj, hie_work_t work)
 {
-    hj->told = 0;
     hj->running = 1;
 
     return ngx_hie_job_posted(hj,
@@ -355,7 +357,6 @@ ngx_int_t
 ngx_hie_job_post_message(ngx_hie_job_t *hj, const char *connection,
     hie_str_t message)
 {
-    hj->told = 0;
     hj->running = 1;
 
     return ngx_hie_job_posted(hj,
@@ -417,22 +418,18 @@ ngx_hie_job_wakeup(void *data)
     ngx_hie_job_t  *next;
 
     hie = hj->hie;
+    next = atomic_load(&hie->ready);
 
-    ngx_spinlock(&hie->lock, 1, 2048);
+    do {
+        hj->next = next;
+    } while (!atomic_compare_exchange_weak(&hie->ready, &next, hj));
 
-    next = hie->ready;
-    hj->next = next;
-    hie->ready = hj;
+    /* from here on the job may be gone; the runtime joins this thread */
 
     if (next == NULL) {
         one = 1;
         (void) !write(hie->fd, &one, sizeof(uint64_t));
     }
-
-    hj->told = 1;
-
-    ngx_memory_barrier();
-    ngx_unlock(&hie->lock);
 }
 
 
@@ -449,15 +446,7 @@ ngx_hie_wakeup_handler(ngx_event_t *ev)
 
     (void) !read(c->fd, &n, sizeof(uint64_t));
 
-    ngx_spinlock(&hie->lock, 1, 2048);
-
-    hj = hie->ready;
-    hie->ready = NULL;
-
-    ngx_memory_barrier();
-    ngx_unlock(&hie->lock);
-
-    for ( /* void */ ; hj; hj = next) {
+    for (hj = atomic_exchange(&hie->ready, NULL); hj; hj = next) {
         next = hj->next;
 
         ngx_hie_job_finish(hj);

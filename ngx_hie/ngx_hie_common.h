@@ -37,8 +37,7 @@ typedef struct {
 
     ngx_connection_t     *wakeup;
     ngx_socket_t          fd;
-    ngx_atomic_t          lock;
-    ngx_hie_job_t        *ready;
+    _Atomic(ngx_hie_job_t *)  ready;   /* pushed to by any thread */
 } ngx_hie_t;
 
 
@@ -57,7 +56,6 @@ struct ngx_hie_job_s {
     void                 *data;
 
     ngx_hie_job_t        *next;        /* in "ready" */
-    ngx_atomic_t          told;        /* ngx_hie_job_wakeup() has returned */
 
     unsigned              running:1;
     unsigned              completed:1;
