@@ -31,9 +31,18 @@ TROUBLE = re.compile(
 # What nginx says by itself of a client that goes on after a failed handshake.
 NOISE = re.compile(r"\[crit\].*SSL_(shutdown|do_handshake|read)\(\) failed")
 
+# The servers are not built with a sanitizer: its library is loaded into them
+# before all others. By how a build is told from others: what is loaded, and
+# its options.
 SANITIZERS = {
-    "ASAN_OPTIONS": "detect_leaks=0:abort_on_error=1:log_path={d}/san/asan",
-    "UBSAN_OPTIONS": "print_stacktrace=1:halt_on_error=1:log_path={d}/san/ub",
+    "libasan": (("libasan.so", "libubsan.so"), {
+        "ASAN_OPTIONS": "detect_leaks=0:abort_on_error=1:"
+                        "log_path={d}/san/asan",
+        "UBSAN_OPTIONS": "print_stacktrace=1:halt_on_error=1:"
+                         "log_path={d}/san/ub"}),
+    "libtsan": (("libtsan.so",), {
+        "TSAN_OPTIONS": "suppressions={supp}:die_after_fork=0:exitcode=0:"
+                        "history_size=4:log_path={d}/san/tsan"}),
 }
 
 
@@ -41,13 +50,15 @@ def subprocess_environment(stand):
     env = {"PATH": os.environ.get("PATH", "/usr/bin:/bin") + ":/usr/sbin",
            "LANG": "C.UTF-8"}
     if stand.sanitized:
+        names, options = SANITIZERS[stand.sanitized]
         libraries = [subprocess.run(["gcc", f"-print-file-name={name}"],
                                     text=True, stdout=subprocess.PIPE
                                     ).stdout.strip()
-                     for name in ("libasan.so", "libubsan.so")]
+                     for name in names]
         env["LD_PRELOAD"] = ":".join(libraries)
-        for name, value in SANITIZERS.items():
-            env[name] = value.format(d=stand.dir)
+        supp = stand.reachable(TOP / "t" / "tsan.supp")
+        for name, value in options.items():
+            env[name] = value.format(d=stand.dir, supp=supp)
     return env
 
 
@@ -282,10 +293,12 @@ class Stand:
              "options": self.options}, indent=1) + "\n")
 
     def _sanitized(self):
+        """The key of SANITIZERS that it was built for, or None."""
         try:
-            return b"libasan" in (self.modules / "libhie.so.0").read_bytes()
+            library = (self.modules / "libhie.so.0").read_bytes()
         except OSError:
-            return False
+            return None
+        return next((n for n in SANITIZERS if n.encode() in library), None)
 
     # Life
 
