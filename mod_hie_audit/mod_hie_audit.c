@@ -382,6 +382,34 @@ hie_audit_begin(request_rec *r)
 
 
 /*
+ * The bytes of the body. bytes_sent counts what was handed to the filters,
+ * which is all of it also where the client went away before it was written.
+ * mod_logio counts at the network, with the header: then the smaller of both
+ * is as near as httpd can tell. It knows nothing of the streams of HTTP/2.
+ */
+static apr_off_t
+body_bytes(const request_rec *r)
+{
+    APR_OPTIONAL_FN_TYPE(ap_logio_get_last_bytes)  *last_bytes;
+    apr_off_t                                       written;
+
+    if (r->header_only) {
+        return 0;
+    }
+    if (!r->connection->aborted) {
+        return r->bytes_sent;
+    }
+    last_bytes = APR_RETRIEVE_OPTIONAL_FN(ap_logio_get_last_bytes);
+    if (last_bytes == NULL || r->connection->master != NULL) {
+        return -1;
+    }
+    written = last_bytes(r->connection);
+
+    return written < r->bytes_sent ? written : r->bytes_sent;
+}
+
+
+/*
  * Runs when the last byte has been handed to the network or the connection
  * has failed, for the first request of a chain of internal redirects. What
  * was sent is that of the last one.
@@ -400,8 +428,7 @@ log_outcome(request_rec *r)
         last = last->next;
     }
 
-    complete(hj, last->status, last->header_only ? 0 : last->bytes_sent,
-             r->connection->aborted);
+    complete(hj, last->status, body_bytes(last), r->connection->aborted);
 
     return OK;
 }
@@ -492,13 +519,16 @@ start_child(apr_pool_t *pchild, server_rec *s)
 static void
 register_hooks(apr_pool_t *p)
 {
+    /* It closes the count of a request in the same hook. */
+    static const char *const  logio[] = { "mod_logio.c", NULL };
+
     APR_REGISTER_OPTIONAL_FN(hie_audit_configured);
     APR_REGISTER_OPTIONAL_FN(hie_audit_begin);
 
     ap_hook_check_config(check, NULL, NULL, APR_HOOK_MIDDLE);
     /* First to start, last to stop. */
     ap_hook_child_init(start_child, NULL, NULL, APR_HOOK_FIRST);
-    ap_hook_log_transaction(log_outcome, NULL, NULL, APR_HOOK_MIDDLE);
+    ap_hook_log_transaction(log_outcome, logio, NULL, APR_HOOK_MIDDLE);
 }
 
 

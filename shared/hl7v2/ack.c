@@ -7,11 +7,13 @@
 
 #include "hl7v2/message.h"
 
+#define DEFAULT_ENCODING  "^~\\&"
+
 /* What is taken from the message, as it stands there. */
 typedef struct {
-    bool              readable;
+    bool              readable;     /* its fields can be told apart */
     hie_hl7_delims_t  d;
-    hie_str_t         encoding;     /* MSH-2 */
+    hie_str_t         encoding;     /* MSH-2 of the acknowledgement */
     hie_str_t         line;
     int               version;      /* 2.5.1 is 20501, unreadable 0 */
 } header_t;
@@ -70,21 +72,39 @@ field(const header_t *h, int n)
 }
 
 
+/* Where MSH-2 is of no use, that of the acknowledgement is the recommended
+ * one. MSH-1 is enough to find the fields, as long as it is none of those. */
+static void
+read_delims(hie_str_t line, header_t *h)
+{
+    char  fs;
+
+    if (hie_hl7_delims(line, &h->d, NULL) == HIE_OK) {
+        h->readable = true;
+        h->encoding = hie_hl7_part(line, h->d.field, 2);
+        return;
+    }
+    fs = h->d.field;
+    h->readable = fs != 0 && strchr(DEFAULT_ENCODING, fs) == NULL;
+    h->d = (hie_hl7_delims_t) { h->readable ? fs : '|', '^', '~', '\\', '&',
+                                0 };
+    h->encoding = HIE_STR(DEFAULT_ENCODING);
+}
+
+
 static void
 read_header(apr_pool_t *pool, hie_str_t message, header_t *h)
 {
-    hie_str_t  line;
+    hie_str_t  line = HIE_STR_NONE;
     hie_str_t  utf8;
     hie_str_t  version;
 
     memset(h, 0, sizeof(*h));
     if (hie_hl7_check_bytes(&message, NULL) == HIE_OK) {
         line = hie_hl7_first_line(hie_str_trim(message));
-        h->readable = hie_hl7_delims(line, &h->d, NULL) == HIE_OK;
     }
+    read_delims(line, h);
     if (!h->readable) {
-        h->d = (hie_hl7_delims_t) { '|', '^', '~', '\\', '&', 0 };
-        h->encoding = HIE_STR("^~\\&");
         return;
     }
     if (hie_hl7_to_utf8(pool, line, hie_hl7_part(line, h->d.field, 18),
@@ -93,7 +113,6 @@ read_header(apr_pool_t *pool, hie_str_t message, header_t *h)
         line = utf8;
     }
     h->line = clean(pool, line);
-    h->encoding = field(h, 2);
     version = hie_hl7_part(field(h, 12), h->d.component, 1);
     h->version = version_number(hie_str_trim(version));
 }

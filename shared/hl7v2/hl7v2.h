@@ -84,9 +84,9 @@ hie_hl7_control_id(const hie_hl7_t *m);
 
 /*
  * Acknowledgement, original mode (HL7 v2.5 section 2.9.2): MSH and MSA, ERR
- * from 2.5 on (MSA-3 before). Works on any bytes: where MSH cannot be read,
- * with the default delimiters and an empty MSA-2. Sender and receiver are
- * swapped byte for byte.
+ * from 2.5 on (MSA-3 before). Works on any bytes: where MSH-2 cannot be read,
+ * with the recommended encoding characters, and where MSH-1 cannot be, with
+ * an empty MSA-2. Sender and receiver are swapped byte for byte.
  */
 typedef enum { HIE_ACK_AA = 1, HIE_ACK_AE, HIE_ACK_AR } hie_ack_t;
 

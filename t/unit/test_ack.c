@@ -190,6 +190,31 @@ test_charset(void **state)
 }
 
 
+/* MSH-1 is enough to find the fields. */
+static void
+test_encoding_unusable(void **state)
+{
+    static const char *const  wrong[] = {
+        "", "^~\\\\&", "^^", "^~\\&#!", "^a", "^~\\& "
+    };
+    char    message[128];
+    size_t  i;
+
+    for (i = 0; i < sizeof(wrong) / sizeof(wrong[0]); i++) {
+        snprintf(message, sizeof(message), "MSH|%s|A|B|C|D|||ADT^A01^ADT_A01|"
+                 "M 1|P|2.5.1\rPID|1\r", wrong[i]);
+        acked(hie_str(message), HIE_ACK_AE, NULL,
+              "MSH|^~\\&|C|D|A|B|20240102030405+0000||ACK^A01^ACK|C1|P|2.5.1"
+              "\rMSA|AE|M 1\r");
+    }
+    acked(HIE_STR("MSH#**#A#B#C#D###ADT*A01#7\r"), HIE_ACK_AE, NULL,
+          "MSH#^~\\&#C#D#A#B#20240102030405+0000##ACK#C1#P#2.5\rMSA#AE#7\r");
+    /* the recommended ones would repeat it */
+    acked(HIE_STR("MSH^~~^A^B^C^D^^^ADT^7\r"), HIE_ACK_AE, NULL,
+          "MSH|^~\\&|||||20240102030405+0000||ACK|C1|P|2.5\rMSA|AE|\r");
+}
+
+
 static void
 test_garbage(void **state)
 {
@@ -201,7 +226,7 @@ test_garbage(void **state)
     acked(HIE_STR_NONE, HIE_ACK_AE, NULL, header);
     acked(HIE_STR("GET / HTTP/1.1\r\n"), HIE_ACK_AE, NULL, header);
     acked(HIE_STR("MSH"), HIE_ACK_AE, NULL, header);
-    acked(HIE_STR("MSH||||x|||||7"), HIE_ACK_AE, NULL, header);
+    acked(HIE_STR("MSHx^~\\&xAxBxCxDxxxADTx7"), HIE_ACK_AE, NULL, header);
     acked(HIE_STR("\0\0\0\0"), HIE_ACK_AE, NULL, header);
     acked(HIE_STR("\xff\xfeM\0"), HIE_ACK_AE, NULL, header);
     acked(HIE_STR("FHS|^~\\&|A"), HIE_ACK_AE, NULL, header);
@@ -223,6 +248,8 @@ main(void)
         cmocka_unit_test_setup_teardown(test_conditions, setup, teardown),
         cmocka_unit_test_setup_teardown(test_text, setup, teardown),
         cmocka_unit_test_setup_teardown(test_charset, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_encoding_unusable, setup,
+                                        teardown),
         cmocka_unit_test_setup_teardown(test_garbage, setup, teardown),
     };
     int                      rc;
