@@ -61,10 +61,9 @@ redact(hie_str_t in, hie_gate_t g, apr_pool_t *pool)
 {
     hie_decision_t   decision = { .loaded = true };
     uint64_t         withheld = hie_fhir_patient_key(HIE_STR("no"));
-    uint64_t        *patients, *again;
-    hie_str_t        out, out2;
+    hie_redaction_t  out, again;
     hie_rc_t         rc;
-    int              i, n, m;
+    int              i;
 
     decision.visible.default_permit = true;
     decision.n_withheld = 1;
@@ -72,25 +71,31 @@ redact(hie_str_t in, hie_gate_t g, apr_pool_t *pool)
 
     rc = hie_consent_redact(&decision, g, HIE_STR("Patient"), in,
                             HIE_STR("http://h/fhir/Patient"), 32, pool, &out,
-                            &patients, &n, NULL);
+                            NULL);
     if (rc != HIE_OK) {
-        if (out.ptr != NULL || n != 0) {
+        if (out.body.ptr != NULL || out.n_patients != 0
+            || out.n_resources != 0
+            || out.n_withheld != (rc == HIE_NOT_FOUND))
+        {
             abort();
         }
         return;
     }
-    for (i = 0; i < n; i++) {
-        if (patients[i] == withheld
-            || (i > 0 && patients[i - 1] >= patients[i]))
+    for (i = 0; i < out.n_patients; i++) {
+        if (out.patients[i] == withheld
+            || (i > 0 && out.patients[i - 1] >= out.patients[i]))
         {
             abort();
         }
     }
 
-    rc = hie_consent_redact(&decision, g, HIE_STR("Patient"), out,
+    rc = hie_consent_redact(&decision, g, HIE_STR("Patient"), out.body,
                             HIE_STR("http://h/fhir/Patient"), 32, pool,
-                            &out2, &again, &m, NULL);
-    if (rc != HIE_OK || m != n || !hie_str_eq(out, out2)) {
+                            &again, NULL);
+    if (rc != HIE_OK || !hie_str_eq(out.body, again.body)
+        || again.n_patients != out.n_patients
+        || again.n_resources != out.n_resources || again.n_withheld != 0)
+    {
         abort();
     }
 }

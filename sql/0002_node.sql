@@ -18,7 +18,8 @@ BEGIN
                'SELECT %L::text COLLATE "C" AS node, id, recorded, subject,'
                ' issuer, organization, peer, interaction, type, resource_id,'
                ' query, decision, patients, resources, completed, status,'
-               ' bytes, aborted FROM %I.audit_log',
+               ' bytes, aborted, withheld, disclosed_resources,'
+               ' disclosed_patients FROM %I.audit_log',
                n.name, 'hie_node_' || n.name), ' UNION ALL ' ORDER BY n.name)
       INTO body
       FROM hie.node n;
@@ -36,6 +37,12 @@ $function$;
 -- * the BRIN on recorded costs a summary per 128 pages;
 -- * the partial one holds only rows that wait for their completion.
 -- There is none on patients: a GIN would cost more than the row itself.
+--
+-- Whose data an answer has is in patients and resources where that is known
+-- before it leaves. An answer of a server behind the gateway is judged only
+-- after its row was promised: what was judged comes with the completion, into
+-- withheld, disclosed_resources and disclosed_patients. They are null for all
+-- other rows, and where there was no answer that could be judged.
 CREATE FUNCTION hie.make_node(node text) RETURNS void
     LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp
 AS $function$
@@ -55,6 +62,8 @@ BEGIN
         'bytes bigint, '
         'status integer, '
         'resources integer NOT NULL, '
+        'withheld integer, '
+        'disclosed_resources integer, '
         'aborted boolean, '
         'id text COLLATE "C" PRIMARY KEY, '
         'subject text NOT NULL, '
@@ -66,7 +75,8 @@ BEGIN
         'resource_id text NOT NULL, '
         'query text NOT NULL, '
         'decision text NOT NULL, '
-        'patients bigint[] NOT NULL)', s);
+        'patients bigint[] NOT NULL, '
+        'disclosed_patients bigint[])', s);
     EXECUTE format('CREATE INDEX audit_log_recorded ON %I.audit_log '
                    'USING brin (recorded)', s);
     EXECUTE format('CREATE INDEX audit_log_open ON %I.audit_log (id) '
@@ -122,8 +132,10 @@ BEGIN
                    role);
 
     EXECUTE format('GRANT INSERT,'
-                   ' SELECT (id, completed, status, bytes, aborted),'
-                   ' UPDATE (completed, status, bytes, aborted)'
+                   ' SELECT (id, completed, status, bytes, aborted, withheld,'
+                   ' disclosed_resources, disclosed_patients),'
+                   ' UPDATE (completed, status, bytes, aborted, withheld,'
+                   ' disclosed_resources, disclosed_patients)'
                    ' ON %I.audit_log TO %I', s, role);
     EXECUTE format('GRANT SELECT, INSERT, UPDATE, DELETE'
                    ' ON %I.journal_place TO %I', s, role);

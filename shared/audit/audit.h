@@ -22,7 +22,7 @@ hie_audit_pending(hie_journal_t *j, hie_audit_row_t *row, apr_pool_t *pool,
 /* Appends the COMPLETE record of the row; nobody waits for it. */
 hie_rc_t
 hie_audit_complete(hie_journal_t *j, const hie_audit_row_t *row,
-                   hie_error_t *err);
+                   apr_pool_t *pool, hie_error_t *err);
 
 /* The bytes of one record: of the completion if `complete`, else of the
  * PENDING part. Text that is not UTF-8 is kept with its bytes escaped (%XX),

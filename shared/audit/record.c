@@ -6,6 +6,11 @@
  *             resource_id, query, decision (each: length, bytes),
  *             resources (4), number of patients, patients (8 each)
  *   COMPLETE: completed (8), status (4), bytes (8), aborted (1)
+ *   JUDGED:   what COMPLETE has, resources withheld (4) and disclosed (4),
+ *             number of patients disclosed, patients (8 each)
+ *
+ * A JUDGED record is the completion of an answer that was judged, for which
+ * the PENDING part came too early to say what would be in it.
  *
  * Numbers of a fixed size are little endian; lengths and counts are in base
  * 128, lowest group first, in as few bytes as they need. The journal guards
@@ -21,8 +26,7 @@
 #define VERSION   1
 #define PENDING   1
 #define COMPLETE  2
-
-#define COMPLETE_LEN  (2 + HIE_ULID_LEN + 8 + 8 + 4 + 8 + 1)
+#define JUDGED    3
 
 /* The end of the year 9999, beyond which the database has no timestamp that
  * anybody meant. */
@@ -86,10 +90,27 @@ put_text(hie_buf_t *b, hie_str_t s)
 
 
 static void
-put_pending(hie_buf_t *b, const hie_audit_row_t *row)
+put_count(hie_buf_t *b, int n)
+{
+    put_number(b, (uint32_t) (n > 0 ? n : 0), 4);
+}
+
+
+static void
+put_patients(hie_buf_t *b, const uint64_t *patients, int n)
 {
     int  i;
 
+    put_length(b, (size_t) n);
+    for (i = 0; i < n; i++) {
+        put_number(b, patients[i], 8);
+    }
+}
+
+
+static void
+put_pending(hie_buf_t *b, const hie_audit_row_t *row)
+{
     put_text(b, row->subject);
     put_text(b, row->issuer);
     put_text(b, row->organization);
@@ -101,30 +122,23 @@ put_pending(hie_buf_t *b, const hie_audit_row_t *row)
     /* An empty decision is the mark of a completion. */
     put_text(b, row->decision.len > 0 ? row->decision : HIE_STR("none"));
 
-    put_number(b, (uint32_t) (row->n_resources > 0 ? row->n_resources : 0),
-               4);
-    put_length(b, (size_t) row->n_patients);
-    for (i = 0; i < row->n_patients; i++) {
-        put_number(b, row->patients[i], 8);
-    }
+    put_count(b, row->n_resources);
+    put_patients(b, row->patients, row->n_patients);
 }
 
 
 static void
-put_record(hie_buf_t *b, const hie_audit_row_t *row, bool complete)
+put_complete(hie_buf_t *b, const hie_audit_row_t *row)
 {
-    hie_buf_addc(b, VERSION);
-    hie_buf_addc(b, complete ? COMPLETE : PENDING);
-    hie_buf_add(b, row->id, HIE_ULID_LEN);
-    put_number(b, (uint64_t) row->recorded, 8);
+    put_number(b, (uint64_t) row->completed, 8);
+    put_number(b, (uint32_t) row->status, 4);
+    put_number(b, (uint64_t) row->bytes, 8);
+    hie_buf_addc(b, row->aborted ? 1 : 0);
 
-    if (complete) {
-        put_number(b, (uint64_t) row->completed, 8);
-        put_number(b, (uint32_t) row->status, 4);
-        put_number(b, (uint64_t) row->bytes, 8);
-        hie_buf_addc(b, row->aborted ? 1 : 0);
-    } else {
-        put_pending(b, row);
+    if (row->judged) {
+        put_count(b, row->n_withheld);
+        put_count(b, row->n_disclosed);
+        put_patients(b, row->disclosed_patients, row->n_disclosed_patients);
     }
 }
 
@@ -133,9 +147,19 @@ hie_str_t
 hie_audit_encode(const hie_audit_row_t *row, bool complete, apr_pool_t *pool)
 {
     hie_buf_t  b;
+    int        n = complete ? row->n_disclosed_patients : row->n_patients;
 
-    hie_buf_init(&b, pool, 256 + (size_t) row->n_patients * 8);
-    put_record(&b, row, complete);
+    hie_buf_init(&b, pool, (complete ? 64 : 256) + (size_t) n * 8);
+    hie_buf_addc(&b, VERSION);
+    hie_buf_addc(&b, !complete ? PENDING : row->judged ? JUDGED : COMPLETE);
+    hie_buf_add(&b, row->id, HIE_ULID_LEN);
+    put_number(&b, (uint64_t) row->recorded, 8);
+
+    if (complete) {
+        put_complete(&b, row);
+    } else {
+        put_pending(&b, row);
+    }
     return hie_buf_str(&b);
 }
 
@@ -161,20 +185,17 @@ hie_audit_pending(hie_journal_t *j, hie_audit_row_t *row, apr_pool_t *pool,
 
 hie_rc_t
 hie_audit_complete(hie_journal_t *j, const hie_audit_row_t *row,
-                   hie_error_t *err)
+                   apr_pool_t *pool, hie_error_t *err)
 {
-    char             room[COMPLETE_LEN];
-    hie_buf_t        b = { NULL, room, 0, sizeof(room) };
     hie_audit_row_t  known = *row;
+    hie_str_t        record;
     uint64_t         seq;
 
     if (known.completed == 0) {
         known.completed = apr_time_now();
     }
-    /* Of a fixed size: no pool is needed, at the end of a job there may be
-     * none. */
-    put_record(&b, &known, true);
-    return hie_journal_append(j, b.ptr, b.len, &seq, err);
+    record = hie_audit_encode(&known, true, pool);
+    return hie_journal_append(j, record.ptr, record.len, &seq, err);
 }
 
 
@@ -294,31 +315,41 @@ take_id(input_t *in, char id[HIE_ULID_LEN + 1])
 }
 
 
-static void
-take_patients(input_t *in, apr_pool_t *pool, hie_audit_row_t *row)
+static int
+take_count(input_t *in)
 {
-    size_t  i, n = take_length(in);
+    uint64_t  n = take_number(in, 4);
+
+    in->bad = in->bad || n > INT_MAX;
+    return (int) n;
+}
+
+
+static uint64_t *
+take_patients(input_t *in, apr_pool_t *pool, int *n_patients)
+{
+    uint64_t  *patients;
+    size_t     i, n = take_length(in);
 
     if (in->bad || n > in->len / 8) {
         in->bad = true;
-        return;
+        return NULL;
     }
     if (n == 0) {
-        return;
+        return NULL;
     }
-    row->patients = apr_palloc(pool, n * sizeof(uint64_t));
-    row->n_patients = (int) n;
+    patients = apr_palloc(pool, n * sizeof(uint64_t));
+    *n_patients = (int) n;
     for (i = 0; i < n; i++) {
-        row->patients[i] = take_number(in, 8);
+        patients[i] = take_number(in, 8);
     }
+    return patients;
 }
 
 
 static void
 take_pending(input_t *in, apr_pool_t *pool, hie_audit_row_t *row)
 {
-    uint64_t  n;
-
     row->subject = take_text(in);
     row->issuer = take_text(in);
     row->organization = take_text(in);
@@ -329,10 +360,9 @@ take_pending(input_t *in, apr_pool_t *pool, hie_audit_row_t *row)
     row->query = take_text(in);
     row->decision = take_text(in);
 
-    n = take_number(in, 4);
-    in->bad = in->bad || row->decision.len == 0 || n > INT_MAX;
-    row->n_resources = (int) n;
-    take_patients(in, pool, row);
+    in->bad = in->bad || row->decision.len == 0;
+    row->n_resources = take_count(in);
+    row->patients = take_patients(in, pool, &row->n_patients);
     row->bytes = -1;
 }
 
@@ -349,6 +379,17 @@ take_complete(input_t *in, hie_audit_row_t *row)
     aborted = take_number(in, 1);
     row->aborted = aborted == 1;
     in->bad = in->bad || aborted > 1 || row->bytes < -1;
+}
+
+
+static void
+take_judged(input_t *in, apr_pool_t *pool, hie_audit_row_t *row)
+{
+    row->judged = true;
+    row->n_withheld = take_count(in);
+    row->n_disclosed = take_count(in);
+    row->disclosed_patients = take_patients(in, pool,
+                                            &row->n_disclosed_patients);
 }
 
 
@@ -371,6 +412,9 @@ hie_audit_decode(hie_str_t record, apr_pool_t *pool, hie_audit_row_t *row,
         take_pending(&in, pool, row);
     } else if (kind == COMPLETE) {
         take_complete(&in, row);
+    } else if (kind == JUDGED) {
+        take_complete(&in, row);
+        take_judged(&in, pool, row);
     } else {
         in.bad = true;
     }

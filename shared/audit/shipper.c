@@ -135,6 +135,11 @@ copy_completion(hie_audit_row_t *to, const hie_audit_row_t *from)
     to->status = from->status;
     to->bytes = from->bytes;
     to->aborted = from->aborted;
+    to->judged = from->judged;
+    to->n_withheld = from->n_withheld;
+    to->n_disclosed = from->n_disclosed;
+    to->n_disclosed_patients = from->n_disclosed_patients;
+    to->disclosed_patients = from->disclosed_patients;
 }
 
 

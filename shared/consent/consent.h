@@ -70,20 +70,29 @@ hie_consent_gate(hie_str_t method, hie_str_t path, hie_str_t query,
                  apr_pool_t *pool, hie_gate_t *gate, hie_str_t *type,
                  hie_error_t *err);
 
+/* What became of a response. All but `body` is for the audit record only. */
+typedef struct {
+    hie_str_t   body;            /* what may leave */
+    int         n_resources;     /* in it */
+    int         n_withheld;      /* resources that are not */
+    int         n_patients;
+    uint64_t   *patients;        /* in it, ascending */
+} hie_redaction_t;
+
 /*
- * Judges a whole response of status 200. Pure. `out` is what may leave: for a
- * read the bytes unchanged; for a search a new searchset with the entries that
- * may be seen, byte for byte, with no total, and without links to pages of the
+ * Judges a whole response of status 200. Pure. What may leave is for a read
+ * the bytes unchanged; for a search a new searchset with the entries that may
+ * be seen, byte for byte, with no total, and without links to pages of the
  * protected server. Every patient that a resource mentions counts, under
  * whatever base, and one whose subject is not named by a literal reference is
- * withheld. HIE_NOT_FOUND: the resource is withheld (as if it were not there).
- * HIE_BAD_GATEWAY: not a FHIR JSON document that can be judged. `patients` are
- * those in the output. `self` is the search's own URL.
+ * withheld. HIE_NOT_FOUND: the resource is withheld (as if it were not there);
+ * of `out` only n_withheld is set. HIE_BAD_GATEWAY: not a FHIR JSON document
+ * that can be judged; nothing is set. `self` is the search's own URL.
  */
 hie_rc_t
 hie_consent_redact(const hie_decision_t *decision, hie_gate_t gate,
                    hie_str_t type, hie_str_t body, hie_str_t self,
-                   int max_depth, apr_pool_t *pool, hie_str_t *out,
-                   uint64_t **patients, int *n_patients, hie_error_t *err);
+                   int max_depth, apr_pool_t *pool, hie_redaction_t *out,
+                   hie_error_t *err);
 
 #endif

@@ -6,6 +6,7 @@
 #include "consent/private.h"
 
 #include <stdlib.h>
+#include <string.h>
 
 #include <apr_tables.h>
 
@@ -14,6 +15,8 @@ typedef struct {
     const hie_decision_t  *decision;
     apr_pool_t            *pool;
     apr_array_header_t    *patients;     /* uint64_t, of what may leave */
+    int                    resources;    /* that may leave */
+    int                    withheld;     /* that may not */
 } judge_t;
 
 
@@ -33,7 +36,8 @@ absent(hie_error_t *err)
 }
 
 
-/* HIE_OK: it may leave, and its patients are noted. HIE_NOT_FOUND: not. */
+/* HIE_OK: it may leave, and its patients are noted. HIE_NOT_FOUND: not, and
+ * it is counted. */
 static hie_rc_t
 judge(judge_t *j, const hie_doc_t *d, hie_str_t *type)
 {
@@ -47,10 +51,12 @@ judge(judge_t *j, const hie_doc_t *d, hie_str_t *type)
         return rc;
     }
     if (unknown && !j->decision->visible.all) {
+        j->withheld++;
         return HIE_NOT_FOUND;
     }
     for (i = 0; i < n; i++) {
         if (hie_consent_withheld(j->decision, patients[i])) {
+            j->withheld++;
             return HIE_NOT_FOUND;
         }
     }
@@ -118,8 +124,7 @@ add_entry(hie_buf_t *b, const hie_doc_t *d, hie_node_t entry)
 
 
 static hie_rc_t
-judge_entry(judge_t *j, const hie_doc_t *d, hie_node_t entry, hie_buf_t *b,
-            int *n)
+judge_entry(judge_t *j, const hie_doc_t *d, hie_node_t entry, hie_buf_t *b)
 {
     hie_node_t  resource = hie_doc_member(d, entry, "resource");
     int         noted = j->patients->nelts;
@@ -144,9 +149,9 @@ judge_entry(judge_t *j, const hie_doc_t *d, hie_node_t entry, hie_buf_t *b,
         return HIE_OK;
     }
 
-    hie_buf_addz(b, *n == 0 ? ",\"entry\":[" : ",");
+    hie_buf_addz(b, j->resources == 0 ? ",\"entry\":[" : ",");
     add_entry(b, d, entry);
-    (*n)++;
+    j->resources++;
     return HIE_OK;
 }
 
@@ -157,7 +162,6 @@ judge_search(judge_t *j, const hie_doc_t *d, hie_str_t self, hie_str_t *out)
     hie_node_t  list = hie_doc_member(d, 0, "entry"), c;
     hie_buf_t   b;
     hie_rc_t    rc;
-    int         n = 0;
 
     if (!hie_str_eqz(hie_doc_get(d, 0, "resourceType", j->pool), "Bundle")
         || !hie_str_eqz(hie_doc_get(d, 0, "type", j->pool), "searchset")
@@ -177,12 +181,12 @@ judge_search(judge_t *j, const hie_doc_t *d, hie_str_t self, hie_str_t *out)
          c != HIE_NODE_NONE;
          c = hie_doc_next(d, c))
     {
-        rc = judge_entry(j, d, c, &b, &n);
+        rc = judge_entry(j, d, c, &b);
         if (rc != HIE_OK) {
             return rc;
         }
     }
-    hie_buf_addz(&b, n > 0 ? "]}" : "}");
+    hie_buf_addz(&b, j->resources > 0 ? "]}" : "}");
 
     *out = hie_buf_str(&b);
     return HIE_OK;
@@ -198,6 +202,7 @@ judge_read(judge_t *j, const hie_doc_t *d, hie_str_t type)
     if (rc != HIE_OK) {
         return rc;
     }
+    j->resources++;
     return hie_str_eq(found, type) ? HIE_OK : HIE_BAD_GATEWAY;
 }
 
@@ -232,17 +237,15 @@ settle(uint64_t *keys, int n)
 hie_rc_t
 hie_consent_redact(const hie_decision_t *decision, hie_gate_t gate,
                    hie_str_t type, hie_str_t body, hie_str_t self,
-                   int max_depth, apr_pool_t *pool, hie_str_t *out,
-                   uint64_t **patients, int *n_patients, hie_error_t *err)
+                   int max_depth, apr_pool_t *pool, hie_redaction_t *out,
+                   hie_error_t *err)
 {
     judge_t     j = { .decision = decision, .pool = pool };
     hie_doc_t  *d;
+    hie_str_t   leaves = body;
     hie_rc_t    rc = HIE_BAD_GATEWAY;
 
-    *out = HIE_STR_NONE;
-    *patients = NULL;
-    *n_patients = 0;
-
+    memset(out, 0, sizeof(*out));
     j.patients = apr_array_make(pool, 16, sizeof(uint64_t));
     if (hie_doc_parse(pool, body, max_depth, &d, NULL) != HIE_OK) {
         return unusable(err);
@@ -251,22 +254,26 @@ hie_consent_redact(const hie_decision_t *decision, hie_gate_t gate,
     switch (gate) {
     case HIE_GATE_READ:
         rc = judge_read(&j, d, type);
-        *out = body;
         break;
     case HIE_GATE_SEARCH:
-        rc = judge_search(&j, d, self, out);
+        rc = judge_search(&j, d, self, &leaves);
         break;
     case HIE_GATE_METADATA:
         rc = judge_read(&j, d, HIE_STR("CapabilityStatement"));
-        *out = body;
         break;
     }
 
-    if (rc != HIE_OK) {
-        *out = HIE_STR_NONE;
-        return rc == HIE_NOT_FOUND ? absent(err) : unusable(err);
+    if (rc == HIE_NOT_FOUND) {
+        out->n_withheld = j.withheld;
+        return absent(err);
     }
-    *patients = (uint64_t *) j.patients->elts;
-    *n_patients = settle(*patients, j.patients->nelts);
+    if (rc != HIE_OK) {
+        return unusable(err);
+    }
+    out->body = leaves;
+    out->n_resources = j.resources;
+    out->n_withheld = j.withheld;
+    out->patients = (uint64_t *) j.patients->elts;
+    out->n_patients = settle(out->patients, j.patients->nelts);
     return HIE_OK;
 }

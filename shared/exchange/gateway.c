@@ -136,14 +136,36 @@ kind_of(hie_job_t *job, int status)
 }
 
 
+/* What the PENDING record could not know: it is on disk before the request is
+ * passed on. */
+static void
+audit_judgement(hie_job_t *job, const hie_redaction_t *r)
+{
+    job->audit.judged = true;
+    job->audit.n_withheld = r->n_withheld;
+    job->audit.n_disclosed = r->n_resources;
+    job->audit.disclosed_patients = r->patients;
+    job->audit.n_disclosed_patients = r->n_patients;
+}
+
+
 static hie_rc_t
 judge(hie_job_t *job, int status, hie_str_t content_type, bool encoded,
       hie_str_t body, hie_str_t *out)
 {
-    hie_str_t  media, params, self;
+    hie_rc_t         rc;
+    hie_str_t        media, params, self;
+    hie_redaction_t  r;
 
     if (status != 200) {
-        return kind_of(job, status);
+        rc = kind_of(job, status);
+        if (rc == HIE_NOT_FOUND) {
+            /* The record tells what is absent from what is withheld. */
+            memset(&r, 0, sizeof(r));
+            audit_judgement(job, &r);
+        }
+
+        return rc;
     }
 
     media = hie_str_trim(hie_str_split(content_type, ';', &params));
@@ -164,10 +186,15 @@ judge(hie_job_t *job, int status, hie_str_t content_type, bool encoded,
                                 job->request.query.len > 0 ? "?" : "",
                                 HIE_PRISTR(job->request.query)));
 
-    return hie_consent_redact(job->decision, job->gate, job->gate_type, body,
-                              self, job->rt->config->fhir.max_depth,
-                              job->pool, out, &job->audit.patients,
-                              &job->audit.n_patients, &job->error);
+    rc = hie_consent_redact(job->decision, job->gate, job->gate_type, body,
+                            self, job->rt->config->fhir.max_depth, job->pool,
+                            &r, &job->error);
+    if (rc == HIE_OK || rc == HIE_NOT_FOUND) {
+        audit_judgement(job, &r);
+    }
+
+    *out = r.body;
+    return rc;
 }
 
 

@@ -413,7 +413,9 @@ hie_job_complete(hie_job_t *job, int status, int64_t bytes, bool aborted)
     job->audit.bytes = bytes;
     job->audit.aborted = aborted;
 
-    if (hie_audit_complete(job->rt->audit, &job->audit, &err) != HIE_OK) {
+    if (hie_audit_complete(job->rt->audit, &job->audit, job->pool, &err)
+        != HIE_OK)
+    {
         hie_log(HIE_LOG_ERROR, "HIE5001",
                 "audit record %s is left without its outcome: %s",
                 job->audit.id, err.detail);

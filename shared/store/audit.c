@@ -15,7 +15,8 @@ typedef struct {
     hie_array_t    id, recorded, subject, issuer, organization, peer;
     hie_array_t    interaction, type, resource_id, query, decision;
     hie_array_t    p0, p1, resources, completed, status, bytes, aborted;
-    hie_array_t    patients;
+    hie_array_t    withheld, disclosed, d0, d1;
+    hie_array_t    patients, disclosed_patients;
     hie_params_t   params;
     hie_copy_t     copy;
     bool           fresh;        /* rows go into `copy`, not into the arrays */
@@ -26,34 +27,45 @@ typedef struct {
 #define COPY_SQL                                                              \
     "COPY %s.audit_log (id, recorded, subject, issuer, organization, peer,"   \
     " interaction, type, resource_id, query, decision, patients, resources,"  \
-    " completed, status, bytes, aborted) FROM STDIN (FORMAT binary)"
-#define COPY_COLUMNS  17
+    " completed, status, bytes, aborted, withheld, disclosed_resources,"      \
+    " disclosed_patients) FROM STDIN (FORMAT binary)"
+#define COPY_COLUMNS  20
 
+/* A slice between bounds that are null is null. */
 #define MERGE_SQL                                                             \
     "INSERT INTO %s.audit_log AS l (id, recorded, subject, issuer,"           \
     " organization, peer, interaction, type, resource_id, query, decision,"   \
-    " patients, resources, completed, status, bytes, aborted)"                \
+    " patients, resources, completed, status, bytes, aborted, withheld,"      \
+    " disclosed_resources, disclosed_patients)"                               \
     " SELECT u.id, u.recorded, u.subject, u.issuer, u.organization, u.peer,"  \
     " u.interaction, u.type, u.resource_id, u.query, u.decision,"             \
-    " ($19::bigint[])[u.p0 + 1 : u.p1], u.resources, u.completed, u.status,"  \
-    " u.bytes, u.aborted"                                                     \
+    " ($23::bigint[])[u.p0 + 1 : u.p1], u.resources, u.completed, u.status,"  \
+    " u.bytes, u.aborted, u.withheld, u.disclosed,"                           \
+    " ($24::bigint[])[u.d0 + 1 : u.d1]"                                       \
     " FROM unnest($1::text[], $2::timestamptz[], $3::text[], $4::text[],"     \
     " $5::text[], $6::text[], $7::text[], $8::text[], $9::text[],"            \
     " $10::text[], $11::text[], $12::int[], $13::int[], $14::int[],"          \
-    " $15::timestamptz[], $16::int[], $17::bigint[], $18::bool[])"            \
+    " $15::timestamptz[], $16::int[], $17::bigint[], $18::bool[],"            \
+    " $19::int[], $20::int[], $21::int[], $22::int[])"                        \
     " AS u(id, recorded, subject, issuer, organization, peer, interaction,"   \
     " type, resource_id, query, decision, p0, p1, resources, completed,"      \
-    " status, bytes, aborted)"                                                \
+    " status, bytes, aborted, withheld, disclosed, d0, d1)"                   \
     " ON CONFLICT (id) DO UPDATE SET completed = excluded.completed,"         \
     " status = excluded.status, bytes = excluded.bytes,"                      \
-    " aborted = excluded.aborted"                                             \
+    " aborted = excluded.aborted, withheld = excluded.withheld,"              \
+    " disclosed_resources = excluded.disclosed_resources,"                    \
+    " disclosed_patients = excluded.disclosed_patients"                       \
     " WHERE l.completed IS NULL AND excluded.completed IS NOT NULL"
 
 #define COMPLETE_SQL                                                          \
     "UPDATE %s.audit_log l SET completed = u.completed, status = u.status,"   \
-    " bytes = u.bytes, aborted = u.aborted"                                   \
+    " bytes = u.bytes, aborted = u.aborted, withheld = u.withheld,"           \
+    " disclosed_resources = u.disclosed,"                                     \
+    " disclosed_patients = ($10::bigint[])[u.d0 + 1 : u.d1]"                  \
     " FROM unnest($1::text[], $2::timestamptz[], $3::int[], $4::bigint[],"    \
-    " $5::bool[]) AS u(id, completed, status, bytes, aborted)"                \
+    " $5::bool[], $6::int[], $7::int[], $8::int[], $9::int[])"                \
+    " AS u(id, completed, status, bytes, aborted, withheld, disclosed,"       \
+    " d0, d1)"                                                                \
     " WHERE l.id = u.id AND l.completed IS NULL"
 
 
@@ -81,7 +93,46 @@ init_rows(audit_rows_t *w, apr_pool_t *pool, int n)
     hie_array_init(&w->status, pool, HIE_PG_INT4, size * 8);
     hie_array_init(&w->bytes, pool, HIE_PG_INT8, size * 12);
     hie_array_init(&w->aborted, pool, HIE_PG_BOOL, size * 5);
+    hie_array_init(&w->withheld, pool, HIE_PG_INT4, size * 8);
+    hie_array_init(&w->disclosed, pool, HIE_PG_INT4, size * 8);
+    hie_array_init(&w->d0, pool, HIE_PG_INT4, size * 8);
+    hie_array_init(&w->d1, pool, HIE_PG_INT4, size * 8);
     hie_array_init(&w->patients, pool, HIE_PG_INT8, size * 12);
+    hie_array_init(&w->disclosed_patients, pool, HIE_PG_INT8, 0);
+}
+
+
+/* The keys go into one array for all rows; a row has the place where its own
+ * begin and the place where they end. */
+static void
+add_patients(hie_array_t *all, hie_array_t *from, hie_array_t *to,
+             const uint64_t *patients, int n)
+{
+    int  i;
+
+    hie_array_i32(from, (int32_t) all->n);
+    for (i = 0; i < n; i++) {
+        hie_array_i64(all, (int64_t) patients[i]);
+    }
+    hie_array_i32(to, (int32_t) all->n);
+}
+
+
+static void
+add_judgement(audit_rows_t *w, const hie_audit_row_t *row)
+{
+    if (!row->complete || !row->judged) {
+        hie_array_null(&w->withheld);
+        hie_array_null(&w->disclosed);
+        hie_array_null(&w->d0);
+        hie_array_null(&w->d1);
+        return;
+    }
+
+    hie_array_i32(&w->withheld, row->n_withheld);
+    hie_array_i32(&w->disclosed, row->n_disclosed);
+    add_patients(&w->disclosed_patients, &w->d0, &w->d1,
+                 row->disclosed_patients, row->n_disclosed_patients);
 }
 
 
@@ -89,6 +140,7 @@ init_rows(audit_rows_t *w, apr_pool_t *pool, int n)
 static void
 add_completion(audit_rows_t *w, const hie_audit_row_t *row)
 {
+    add_judgement(w, row);
     if (!row->complete) {
         hie_array_null(&w->completed);
         hie_array_null(&w->status);
@@ -110,6 +162,44 @@ add_completion(audit_rows_t *w, const hie_audit_row_t *row)
 
 
 static void
+copy_nulls(hie_copy_t *c, int n)
+{
+    while (n-- > 0) {
+        hie_copy_null(c);
+    }
+}
+
+
+static void
+copy_completion(hie_copy_t *c, const hie_audit_row_t *row)
+{
+    if (!row->complete) {
+        copy_nulls(c, 7);
+        return;
+    }
+
+    hie_copy_time(c, row->completed);
+    hie_copy_i32(c, row->status);
+    if (row->bytes < 0) {
+        hie_copy_null(c);
+    }
+    else {
+        hie_copy_i64(c, row->bytes);
+    }
+    hie_copy_bool(c, row->aborted);
+
+    if (!row->judged) {
+        copy_nulls(c, 3);
+        return;
+    }
+
+    hie_copy_i32(c, row->n_withheld);
+    hie_copy_i32(c, row->n_disclosed);
+    hie_copy_keys(c, row->disclosed_patients, row->n_disclosed_patients);
+}
+
+
+static void
 copy_row(hie_copy_t *c, const hie_audit_row_t *row,
          const hie_audit_row_t *completion)
 {
@@ -127,23 +217,7 @@ copy_row(hie_copy_t *c, const hie_audit_row_t *row,
     hie_copy_str(c, row->decision);
     hie_copy_keys(c, row->patients, row->n_patients);
     hie_copy_i32(c, row->n_resources);
-
-    if (!completion->complete) {
-        hie_copy_null(c);
-        hie_copy_null(c);
-        hie_copy_null(c);
-        hie_copy_null(c);
-        return;
-    }
-    hie_copy_time(c, completion->completed);
-    hie_copy_i32(c, completion->status);
-    if (completion->bytes < 0) {
-        hie_copy_null(c);
-    }
-    else {
-        hie_copy_i64(c, completion->bytes);
-    }
-    hie_copy_bool(c, completion->aborted);
+    copy_completion(c, completion);
 }
 
 
@@ -151,8 +225,6 @@ static void
 add_row(audit_rows_t *w, const hie_audit_row_t *row,
         const hie_audit_row_t *completion)
 {
-    int  i;
-
     w->n++;
     if (w->fresh) {
         copy_row(&w->copy, row, completion);
@@ -170,13 +242,8 @@ add_row(audit_rows_t *w, const hie_audit_row_t *row,
     hie_array_str(&w->query, row->query);
     hie_array_str(&w->decision, row->decision);
     hie_array_i32(&w->resources, row->n_resources);
-
-    hie_array_i32(&w->p0, (int32_t) w->patients.n);
-    for (i = 0; i < row->n_patients; i++) {
-        hie_array_i64(&w->patients, (int64_t) row->patients[i]);
-    }
-    hie_array_i32(&w->p1, (int32_t) w->patients.n);
-
+    add_patients(&w->patients, &w->p0, &w->p1, row->patients,
+                 row->n_patients);
     add_completion(w, completion);
 }
 
@@ -188,7 +255,8 @@ insert_params(audit_rows_t *w, apr_pool_t *pool)
         &w->id, &w->recorded, &w->subject, &w->issuer, &w->organization,
         &w->peer, &w->interaction, &w->type, &w->resource_id, &w->query,
         &w->decision, &w->p0, &w->p1, &w->resources, &w->completed,
-        &w->status, &w->bytes, &w->aborted, &w->patients
+        &w->status, &w->bytes, &w->aborted, &w->withheld, &w->disclosed,
+        &w->d0, &w->d1, &w->patients, &w->disclosed_patients
     };
     size_t        i;
 
@@ -209,6 +277,11 @@ complete_params(audit_rows_t *w, apr_pool_t *pool)
     hie_params_array(&w->params, &w->status);
     hie_params_array(&w->params, &w->bytes);
     hie_params_array(&w->params, &w->aborted);
+    hie_params_array(&w->params, &w->withheld);
+    hie_params_array(&w->params, &w->disclosed);
+    hie_params_array(&w->params, &w->d0);
+    hie_params_array(&w->params, &w->d1);
+    hie_params_array(&w->params, &w->disclosed_patients);
     return &w->params;
 }
 

@@ -255,6 +255,12 @@ typedef struct {
     int          status;         /* HTTP status, or 0 */
     int64_t      bytes;          /* of the body that was sent; -1 unknown */
     bool         aborted;        /* the client did not get all of it */
+    bool         judged;         /* and these, of an answer judged after the
+                                    PENDING record: see hie_job_redact */
+    int          n_withheld;     /* resources taken out of it */
+    int          n_disclosed;    /* resources left in it */
+    int          n_disclosed_patients;
+    uint64_t    *disclosed_patients;     /* whose data was left in it */
 } hie_audit_row_t;
 
 /* Inserts rows; a row whose id is there already only gets its completion.

@@ -34,6 +34,8 @@ def _(s):
               issuer=ISSUER, organization="Organization/clinic-a",
               peer="127.0.0.1", query="")
     check(row["patients"] not in ("{}", ""), "patients")
+    equal((row["withheld"], row["disclosed_resources"],
+           row["disclosed_patients"]), ("", "", ""), "judged afterwards")
 
 
 @both("vread, HEAD, 304")

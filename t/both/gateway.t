@@ -265,4 +265,63 @@ def _(s):
     equal(len(rows), 4, "rows")
 
 
+def judged(row):
+    return row["status"], row["withheld"], row["disclosed_resources"]
+
+
+@both("the audit tells withheld from absent, which the answer does not")
+def _(s):
+    p, q = setup(s)
+    one = ask(s, "GET", f"/Patient/{q}")
+    two = ask(s, "GET", f"/Patient/{s.id('z')}")
+    ask(s, "HEAD", f"/Observation/{s.id('2')}")
+    equal((one.status, one.body), (two.status, two.body), "answers")
+    rows = s.audit(3)
+    equal([judged(r) for r in rows],
+          [("404", "1", "0"), ("404", "0", "0"), ("404", "1", "0")],
+          "status, withheld, disclosed")
+    equal([r["disclosed_patients"] for r in rows], ["{}"] * 3, "patients")
+
+
+@both("the audit tells whose data left, how much, and how much did not")
+def _(s):
+    p, q = setup(s)
+    s.stand.backend.control(mode="normal",
+                            add=[observation(s.id("3"), q)])
+    ask(s, "GET", f"/Patient/{p}")
+    ask(s, "GET", f"/Patient/{q}", A)
+    ask(s, "GET", f"/Observation?patient={p},{q}")
+    ask(s, "GET", f"/Observation?patient={q}")
+    ask(s, "GET", f"/Observation?patient={p},{q}", A)
+    rows = s.audit(5)
+    equal([judged(r) for r in rows],
+          [("200", "0", "1"), ("200", "0", "1"), ("200", "2", "1"),
+           ("200", "2", "0"), ("200", "0", "3")],
+          "status, withheld, disclosed")
+    keys = [r["disclosed_patients"].strip("{}").split(",") for r in rows]
+    (one,), (two,) = keys[:2]
+    check(one and two and one != two, f"patients: {keys}")
+    equal(keys[2:4], [[one], [""]], "B")
+    equal(sorted(keys[4]), sorted([one, two]), "A")
+    equal({(r["patients"], r["resources"]) for r in rows}, {("{}", "0")},
+          "known before")
+
+
+@both("where nothing could be judged the audit says nothing about it")
+def _(s):
+    p, q = setup(s)
+    try:
+        for mode in ({"mode": "broken"}, {"mode": "status", "status": 500},
+                     {"mode": "close"}):
+            s.stand.backend.control(**mode)
+            equal(ask(s, "GET", f"/Patient/{p}").status, 502, str(mode))
+    finally:
+        s.stand.backend.control(mode="normal")
+    ask(s, "GET", "/Patient?_sort=x")
+    rows = s.audit(4)
+    equal([(*judged(r), r["disclosed_patients"]) for r in rows],
+          [("502", "", "", "")] * 3 + [("403", "", "", "")],
+          "status, withheld, disclosed, patients")
+
+
 main()

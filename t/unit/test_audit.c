@@ -54,6 +54,23 @@ full_row(void)
 }
 
 
+/* One whose answer was judged after it was promised. */
+static hie_audit_row_t
+judged_row(void)
+{
+    hie_audit_row_t  row = full_row();
+
+    row.n_patients = 0;
+    row.n_resources = 0;
+    row.judged = true;
+    row.n_withheld = 7;
+    row.n_disclosed = 5;
+    row.n_disclosed_patients = 3;
+    row.disclosed_patients = (uint64_t *) keys;
+    return row;
+}
+
+
 static void
 assert_text(hie_str_t a, hie_str_t b)
 {
@@ -122,6 +139,49 @@ test_complete(void **state)
 
 
 static void
+test_judged(void **state)
+{
+    hie_audit_row_t  row = judged_row(), got;
+    hie_str_t        bytes = hie_audit_encode(&row, true, pool);
+
+    assert_int_equal(hie_audit_decode(bytes, pool, &got, NULL), HIE_OK);
+    assert_string_equal(got.id, row.id);
+    assert_true(got.complete);
+    assert_int_equal(got.status, 200);
+    assert_true(got.bytes == row.bytes);
+    assert_true(got.aborted);
+    assert_int_equal(got.decision.len, 0);
+    assert_int_equal(got.n_patients, 0);
+    assert_true(got.judged);
+    assert_int_equal(got.n_withheld, 7);
+    assert_int_equal(got.n_disclosed, 5);
+    assert_int_equal(got.n_disclosed_patients, 3);
+    assert_memory_equal(got.disclosed_patients, keys, sizeof(keys));
+
+    /* nothing was withheld and nothing left: that is known too */
+    row.n_withheld = row.n_disclosed = row.n_disclosed_patients = 0;
+    bytes = hie_audit_encode(&row, true, pool);
+    assert_int_equal(hie_audit_decode(bytes, pool, &got, NULL), HIE_OK);
+    assert_true(got.judged);
+    assert_int_equal(got.n_withheld, 0);
+    assert_null(got.disclosed_patients);
+
+    /* a PENDING record has none of it, nor has any other completion */
+    row = judged_row();
+    bytes = hie_audit_encode(&row, false, pool);
+    assert_int_equal(hie_audit_decode(bytes, pool, &got, NULL), HIE_OK);
+    assert_false(got.judged);
+    row.judged = false;
+    bytes = hie_audit_encode(&row, true, pool);
+    assert_int_equal(hie_audit_decode(bytes, pool, &got, NULL), HIE_OK);
+    assert_true(got.complete);
+    assert_false(got.judged);
+    assert_int_equal(got.n_withheld, 0);
+    assert_int_equal(got.n_disclosed_patients, 0);
+}
+
+
+static void
 test_empty(void **state)
 {
     hie_audit_row_t  row = { .id = "01ARZ3NDEKTSV4RRFFQ69G5FAV" }, got;
@@ -175,15 +235,16 @@ test_not_utf8(void **state)
 static void
 test_truncated(void **state)
 {
-    hie_audit_row_t  row = full_row(), got, zero;
+    hie_audit_row_t  row = judged_row(), got, zero;
     hie_error_t      err;
     hie_str_t        bytes, part;
     char            *copy;
     int              k;
 
     memset(&zero, 0, sizeof(zero));
-    for (k = 0; k < 2; k++) {
-        bytes = hie_audit_encode(&row, k == 1, pool);
+    for (k = 0; k < 3; k++) {
+        row.judged = k == 2;
+        bytes = hie_audit_encode(&row, k > 0, pool);
         for (part.len = 0; part.len < bytes.len; part.len++) {
             /* a block of its own, so that reading on is noticed */
             copy = malloc(part.len > 0 ? part.len : 1);
@@ -221,9 +282,10 @@ refuse_changed(hie_str_t bytes, size_t at, char c)
 static void
 test_changed(void **state)
 {
-    hie_audit_row_t  row = full_row(), got;
+    hie_audit_row_t  row = full_row(), answer = judged_row(), got;
     hie_str_t        pending = hie_audit_encode(&row, false, pool);
     hie_str_t        complete = hie_audit_encode(&row, true, pool);
+    hie_str_t        judged = hie_audit_encode(&answer, true, pool);
     char            *copy;
     size_t           i;
     int              c;
@@ -233,6 +295,7 @@ test_changed(void **state)
     refuse_changed(pending, 1, 0);
     refuse_changed(pending, 1, 2);
     refuse_changed(pending, 1, 3);
+    refuse_changed(pending, 1, 4);
     refuse_changed(pending, 2, 'l');
     refuse_changed(pending, 5, 'U');
     refuse_changed(pending, 27, '\0');
@@ -242,6 +305,12 @@ test_changed(void **state)
     refuse_changed(pending, 38, '\0');
     refuse_changed(complete, complete.len - 1, 2);
     refuse_changed(complete, complete.len - 2, '\x80');   /* bytes < -1 */
+    refuse_changed(complete, 1, 3);
+    refuse_changed(judged, 1, 2);
+    refuse_changed(judged, 60, '\x80');            /* withheld < 0 */
+    refuse_changed(judged, 64, '\x80');            /* disclosed < 0 */
+    refuse_changed(judged, 65, 4);                 /* patients not there */
+    refuse_changed(judged, 65, 2);
 
     /* any byte to any value: an answer, whichever */
     for (i = 0; i < pending.len; i++) {
@@ -320,7 +389,7 @@ test_journal(void **state)
     assert_int_equal(hie_journal_wait(j, seq, NULL), HIE_OK);
 
     row.completed = 0;
-    assert_int_equal(hie_audit_complete(j, &row, NULL), HIE_OK);
+    assert_int_equal(hie_audit_complete(j, &row, pool, NULL), HIE_OK);
     assert_true(row.completed == 0);
     hie_journal_close(j);
 
@@ -422,6 +491,10 @@ number(const char *text)
 #define OPEN                                                                  \
     number("SELECT count(*) FROM " SCHEMA ".audit_log"                        \
            " WHERE completed IS NULL")
+#define JUDGED                                                                \
+    number("SELECT count(*) FROM " SCHEMA ".audit_log WHERE withheld = 7"     \
+           " AND disclosed_resources = 5 AND patients = '{}'"                 \
+           " AND disclosed_patients = '{1,-1,81985529216486895}'")
 #define PLACES  number("SELECT count(*) FROM " SCHEMA ".journal_place")
 
 
@@ -438,7 +511,8 @@ write_rows(hie_journal_t *j, int n, bool complete)
         assert_int_equal(hie_audit_pending(j, &row, pool, &seq, NULL),
                          HIE_OK);
         if (complete) {
-            assert_int_equal(hie_audit_complete(j, &row, NULL), HIE_OK);
+            assert_int_equal(hie_audit_complete(j, &row, pool, NULL),
+                             HIE_OK);
         }
     }
     assert_int_equal(hie_journal_wait(j, seq, NULL), HIE_OK);
@@ -473,7 +547,7 @@ ship_all(hie_store_t *store, const char *conninfo)
 {
     hie_journal_t        *j = open_journal();
     hie_audit_shipper_t  *s;
-    hie_audit_row_t       late = full_row();
+    hie_audit_row_t       late = judged_row();
     hie_error_t           err;
     hie_rc_t              rc = HIE_OK;
     uint64_t              seq;
@@ -499,10 +573,20 @@ ship_all(hie_store_t *store, const char *conninfo)
     ship(s, 1);
     assert_int_equal(ROWS, 1501);
     assert_int_equal(OPEN, 1);
-    assert_int_equal(hie_audit_complete(j, &late, NULL), HIE_OK);
+    assert_int_equal(JUDGED, 0);
+    assert_int_equal(hie_audit_complete(j, &late, pool, NULL), HIE_OK);
     ship(s, 1);
     assert_int_equal(ROWS, 1501);
     assert_int_equal(OPEN, 0);
+    assert_int_equal(JUDGED, 1);
+
+    /* the judgement of one whose halves go together */
+    late.id[0] = '\0';
+    assert_int_equal(hie_audit_pending(j, &late, pool, &seq, NULL), HIE_OK);
+    assert_int_equal(hie_audit_complete(j, &late, pool, NULL), HIE_OK);
+    ship(s, 2);
+    assert_int_equal(ROWS, 1502);
+    assert_int_equal(JUDGED, 2);
 
     /* a shipper that dies with a batch in its hands loses and doubles
      * nothing */
@@ -513,7 +597,7 @@ ship_all(hie_store_t *store, const char *conninfo)
     assert_int_equal(hie_audit_shipper_open(pool, store, dir, NODE, &s,
                                             NULL), HIE_OK);
     ship(s, 5);
-    assert_int_equal(ROWS, 1506);
+    assert_int_equal(ROWS, 1507);
     assert_int_equal(OPEN, 5);
 
     /* a transaction that fails is tried again as a whole */
@@ -525,10 +609,10 @@ ship_all(hie_store_t *store, const char *conninfo)
         assert_int_equal(moved, 0);
     }
     assert_int_not_equal(rc, HIE_OK);
-    assert_int_equal(ROWS, 1506);
+    assert_int_equal(ROWS, 1507);
     sql("ALTER TABLE " SCHEMA ".away RENAME TO journal_place");
     ship(s, 6);
-    assert_int_equal(ROWS, 1509);
+    assert_int_equal(ROWS, 1510);
 
     /* what is no record is skipped; when the writer is gone, so are its file
      * and its place */
@@ -539,7 +623,7 @@ ship_all(hie_store_t *store, const char *conninfo)
     hie_journal_close(j);
     ship(s, 0);
     ship(s, 0);
-    assert_int_equal(ROWS, 1509);
+    assert_int_equal(ROWS, 1510);
     assert_int_equal(PLACES, 0);
 
     hie_audit_shipper_close(s);
@@ -615,6 +699,7 @@ main(void)
     const struct CMUnitTest  tests[] = {
         cmocka_unit_test_setup_teardown(test_pending, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_complete, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(test_judged, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_empty, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_long, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_not_utf8, set_up, tear_down),

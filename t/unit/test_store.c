@@ -150,6 +150,9 @@ test_privileges(void **state)
         "UPDATE hie_node_n1.audit_log SET subject = 'x'",
         "UPDATE hie_node_n1.audit_log SET recorded = now()",
         "UPDATE hie_node_n1.audit_log SET id = 'x'",
+        "UPDATE hie_node_n1.audit_log SET patients = '{}'",
+        "UPDATE hie_node_n1.audit_log SET resources = 0",
+        "UPDATE hie_node_n1.audit_log SET decision = 'permit'",
         "DELETE FROM hie_node_n1.audit_log",
         "TRUNCATE hie_node_n1.audit_log",
         "SELECT subject FROM hie_node_n1.audit_log",
@@ -469,6 +472,85 @@ write_audit(const hie_audit_row_t *rows, int n)
 }
 
 
+static long
+audited(const char *where)
+{
+    return sql_number(apr_pstrcat(pool, "SELECT count(*) FROM"
+                                  " hie.v_all_audit_logs WHERE node = 'n1'"
+                                  " AND ", where, NULL));
+}
+
+
+static hie_audit_row_t
+make_judged(const char *id, const char *decision, uint64_t *patients, int n)
+{
+    hie_audit_row_t  row = make_audit(id, decision);
+
+    row.complete = true;
+    row.completed = 1700000001000000;
+    row.judged = true;
+    row.n_withheld = 3;
+    row.n_disclosed = n;
+    row.n_disclosed_patients = n;
+    row.disclosed_patients = patients;
+    return row;
+}
+
+
+/* What comes with the completion, in each of the ways there are: a row that is
+ * not there, one that may be, one that is. */
+static void
+test_audit_judged(void **state)
+{
+    hie_audit_row_t   rows[4];
+    uint64_t          patients[] = { 1, UINT64_MAX, 5 };
+    hie_store_tx_t   *tx;
+
+    rows[0] = make_judged("JA", "permit", patients, 2);
+    rows[1] = make_judged("JB", "permit", NULL, 0);
+    rows[1].n_withheld = 1;
+    rows[2] = make_audit("JC", "permit");
+    rows[3] = make_audit("JD", "permit");
+    rows[3].complete = true;
+
+    assert_int_equal(hie_store_begin(store, pool, &tx, NULL), HIE_OK);
+    assert_int_equal(hie_store_audit(tx, NODE, true, rows, 4, NULL), HIE_OK);
+    assert_int_equal(hie_store_commit(tx, NULL), HIE_OK);
+    assert_int_equal(audited("id = 'JA' AND withheld = 3 AND"
+                             " disclosed_resources = 2 AND"
+                             " disclosed_patients = '{1,-1}'"), 1);
+    assert_int_equal(audited("id = 'JB' AND withheld = 1 AND"
+                             " disclosed_resources = 0 AND"
+                             " disclosed_patients = '{}'"), 1);
+    assert_int_equal(audited("id IN ('JC', 'JD') AND withheld IS NULL AND"
+                             " disclosed_resources IS NULL AND"
+                             " disclosed_patients IS NULL"), 2);
+
+    /* of two rows that wait, one is completed by a row, one by itself */
+    rows[0] = make_audit("JE", "permit");
+    rows[1] = make_judged("JF", "permit", patients, 1);
+    rows[2] = make_judged("JC", "permit", patients + 1, 2);
+    assert_int_equal(write_audit(rows, 3), HIE_OK);
+    assert_int_equal(audited("id = 'JC' AND withheld = 3 AND"
+                             " disclosed_patients = '{-1,5}'"), 1);
+    assert_int_equal(audited("id = 'JF' AND disclosed_resources = 1 AND"
+                             " disclosed_patients = '{1}'"), 1);
+    assert_int_equal(audited("id = 'JE' AND disclosed_patients IS NULL"), 1);
+
+    rows[0] = make_judged("JE", "", patients, 3);
+    rows[1] = make_audit("JD", "");
+    rows[1].complete = true;
+    rows[2] = make_judged("JC", "", NULL, 0);      /* complete already */
+    assert_int_equal(write_audit(rows, 3), HIE_OK);
+    assert_int_equal(audited("id = 'JE' AND withheld = 3 AND"
+                             " disclosed_resources = 3 AND"
+                             " disclosed_patients = '{1,-1,5}'"), 1);
+    assert_int_equal(audited("id = 'JC' AND disclosed_patients = '{-1,5}'"),
+                     1);
+    assert_int_equal(audited("id = 'JD' AND withheld IS NULL"), 1);
+}
+
+
 static void
 test_audit(void **state)
 {
@@ -760,7 +842,8 @@ main(void)
         TEST(test_schema_check), TEST(test_privileges),
         TEST(test_create_and_read), TEST(test_many_rows), TEST(test_history),
         TEST(test_delete), TEST(test_conflicts), TEST(test_concurrent_creates),
-        TEST(test_rollback_and_locks), TEST(test_audit), TEST(test_places),
+        TEST(test_rollback_and_locks), TEST(test_audit),
+        TEST(test_audit_judged), TEST(test_places),
         TEST(test_small_tables), TEST(test_pool_exhausted),
         TEST(test_backend_killed), TEST(test_statement_timeout),
         TEST(test_dead_server), TEST(test_open_refuses)

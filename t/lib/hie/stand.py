@@ -452,7 +452,8 @@ class Stand:
         columns = ("id", "subject", "issuer", "organization", "peer",
                    "interaction", "type", "resource_id", "query", "decision",
                    "patients", "resources", "completed", "status", "bytes",
-                   "aborted")
+                   "aborted", "withheld", "disclosed_resources",
+                   "disclosed_patients")
         quoted = subject.replace("'", "''")
         sql = (f"SELECT {', '.join(columns)} FROM hie.v_all_audit_logs "
                f"WHERE subject = '{quoted}' ORDER BY id")
