@@ -432,6 +432,14 @@ hie_hl7_value(const hie_hl7_t *m, int segment, int field, int repeat,
     if (segment == 0 && (field == 1 || field == 2)) {
         return component == 1 && subcomponent == 1 ? s : HIE_STR_NONE;
     }
+    return hie_hl7_value_of(m, s, component, subcomponent, pool);
+}
+
+
+hie_str_t
+hie_hl7_value_of(const hie_hl7_t *m, hie_str_t s, int component,
+                 int subcomponent, apr_pool_t *pool)
+{
     s = hie_hl7_part(s, m->d.component, component);
     s = hie_hl7_part(s, m->d.sub, subcomponent);
     if (s.len == 0) {

@@ -113,7 +113,8 @@ typedef struct {
 } hie_hl7_options_t;
 
 /* HIE_UNSUPPORTED: a message type or event that is not transformed (AR);
- * HIE_UNPROCESSABLE: content (AE), where and why. */
+ * HIE_UNPROCESSABLE: content (AE), where and why; HIE_TOO_LARGE: more than
+ * 10000 segments, or a Bundle that would be out of proportion. */
 hie_rc_t
 hie_hl7_to_fhir(const hie_hl7_t *m, const hie_hl7_options_t *options,
                 apr_pool_t *pool, hie_str_t *bundle, hie_error_t *err);

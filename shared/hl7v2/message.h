@@ -64,4 +64,9 @@ hie_hl7_part(hie_str_t s, char separator, int n);
 hie_str_t
 hie_hl7_raw(const hie_hl7_t *m, int segment, int field, int repeat);
 
+/* A value of a repetition; both numbers are from 1. */
+hie_str_t
+hie_hl7_value_of(const hie_hl7_t *m, hie_str_t repetition, int component,
+                 int subcomponent, apr_pool_t *pool);
+
 #endif

@@ -162,10 +162,12 @@ add_participants(hie_tofhir_t *t, hie_buf_t *b, int pv1)
     };
     size_t  list = hie_jw_open(b, "participant", '[');
     size_t  r;
+    int     n;
     int     i;
 
     for (r = 0; r < sizeof(roles) / sizeof(roles[0]); r++) {
-        for (i = 0; i < hie_hl7_repeats(t->m, pv1, roles[r].field); i++) {
+        n = hie_hl7_repeats(t->m, pv1, roles[r].field);
+        for (i = 0; i < n; i++) {
             add_participant(t, b, HIE_AT(pv1, roles[r].field, i),
                             roles[r].code, roles[r].display);
         }

@@ -83,9 +83,10 @@ static void
 add_performers(hie_tofhir_t *t, hie_buf_t *b, int obx)
 {
     size_t  list = hie_jw_open(b, "performer", '[');
+    int     n = hie_hl7_repeats(t->m, obx, 16);
     int     i;
 
-    for (i = 0; i < hie_hl7_repeats(t->m, obx, 16); i++) {
+    for (i = 0; i < n; i++) {
         hie_dt_person(t, b, NULL, HIE_AT(obx, 16, i));
     }
     hie_dt_organization(t, b, NULL, HIE_AT(obx, 23, 0));

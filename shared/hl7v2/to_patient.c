@@ -73,10 +73,12 @@ add_identifiers(hie_tofhir_t *t, hie_buf_t *b, int pid)
     static const int  fields[] = { 3, 2, 4 };
     size_t            mark = hie_jw_open(b, "identifier", '[');
     size_t            f;
+    int               n;
     int               i;
 
     for (f = 0; f < sizeof(fields) / sizeof(fields[0]); f++) {
-        for (i = 0; i < hie_hl7_repeats(t->m, pid, fields[f]); i++) {
+        n = hie_hl7_repeats(t->m, pid, fields[f]);
+        for (i = 0; i < n; i++) {
             hie_dt_identifier(t, b, NULL, HIE_AT(pid, fields[f], i), NULL);
         }
     }
@@ -91,10 +93,12 @@ add_names(hie_tofhir_t *t, hie_buf_t *b, int pid)
     static const int  fields[] = { 5, 9 };
     size_t            mark = hie_jw_open(b, "name", '[');
     size_t            f;
+    int               n;
     int               i;
 
     for (f = 0; f < sizeof(fields) / sizeof(fields[0]); f++) {
-        for (i = 0; i < hie_hl7_repeats(t->m, pid, fields[f]); i++) {
+        n = hie_hl7_repeats(t->m, pid, fields[f]);
+        for (i = 0; i < n; i++) {
             hie_dt_name(t, b, NULL, HIE_AT(pid, fields[f], i));
         }
     }
@@ -109,10 +113,12 @@ add_telecoms(hie_tofhir_t *t, hie_buf_t *b, int segment,
     static const char *const  uses[] = { "home", "work", NULL };
     size_t                    mark = hie_jw_open(b, "telecom", '[');
     int                       f;
+    int                       n;
     int                       i;
 
     for (f = 0; f < 3; f++) {
-        for (i = 0; i < hie_hl7_repeats(t->m, segment, fields[f]); i++) {
+        n = hie_hl7_repeats(t->m, segment, fields[f]);
+        for (i = 0; i < n; i++) {
             hie_dt_telecom(t, b, HIE_AT(segment, fields[f], i), uses[f]);
         }
     }

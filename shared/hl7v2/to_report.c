@@ -151,13 +151,14 @@ static void
 add_interpreters(hie_tofhir_t *t, hie_buf_t *b, int obr)
 {
     size_t     list = hie_jw_open(b, "resultsInterpreter", '[');
+    int        n = hie_hl7_repeats(t->m, obr, 32);
     int        i;
     hie_buf_t  text;
     hie_str_t  v;
     size_t     item;
     int        sub;
 
-    for (i = 0; i < hie_hl7_repeats(t->m, obr, 32); i++) {
+    for (i = 0; i < n; i++) {
         static const int  order[] = { 6, 3, 4, 2, 5 };
 
         hie_buf_init(&text, t->pool, 32);
@@ -261,7 +262,7 @@ hie_to_results(hie_tofhir_t *t, int from, int end)
     int         i;
 
     t->order = order_key(t, obr);
-    for (i = from; i < end; i++) {
+    for (i = from; i < end && !hie_tofhir_full(t); i++) {
         name = hie_hl7_segment(t->m, i);
         if (hie_str_eqz(name, "OBR")) {
             if (obr >= 0) {
@@ -280,7 +281,7 @@ hie_to_results(hie_tofhir_t *t, int from, int end)
             }
         }
     }
-    if (obr >= 0) {
+    if (obr >= 0 && i == end) {
         write_report(t, obr, end, results, n);
     }
 }

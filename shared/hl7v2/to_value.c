@@ -107,7 +107,7 @@ add_quantity(hie_tofhir_t *t, hie_buf_t *b, const char *name, int obx,
 static void
 add_raw(hie_tofhir_t *t, hie_buf_t *b, const value_t *v)
 {
-    hie_str_t  raw = hie_hl7_raw(t->m, v->obx, 5, v->repeat);
+    hie_str_t  raw = hie_tofhir_raw(t, HIE_AT(v->obx, 5, v->repeat));
     hie_str_t  unit = hie_tofhir_get(t, HIE_AT(v->obx, 6, 0), 1);
     hie_buf_t  text;
 
@@ -237,7 +237,7 @@ add_components(hie_tofhir_t *t, hie_buf_t *b, value_t *v, int n)
     size_t  empty;
     size_t  code;
 
-    for (v->repeat = 0; v->repeat < n; v->repeat++) {
+    for (v->repeat = 0; v->repeat < n && !hie_tofhir_full(t); v->repeat++) {
         item = hie_jw_open(b, NULL, '{');
         empty = b->len;
         add_one(t, b, v);

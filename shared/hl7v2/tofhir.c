@@ -17,13 +17,52 @@
 
 /* A segment of five bytes makes a thousand bytes of JSON. */
 #define MAX_SEGMENTS  10000
+#define MAX_HEADER    4096
+
+/* What a message of n bytes may become. Each of its segments makes an entry
+ * of some 600 bytes, and its text is written once, or twice with escapes; but
+ * the patient and the order are in every result, and were they of megabytes,
+ * a message could become more than fits into memory. */
+#define BUNDLE_BASE    (16 * 1024 * 1024)
+#define BUNDLE_FACTOR  8
+
+
+hie_str_t
+hie_tofhir_raw(hie_tofhir_t *t, hie_at_t at)
+{
+    bool       same = at.segment == t->last.segment
+                      && at.field == t->last.field && t->last_raw.ptr != NULL;
+    hie_str_t  rest;
+    size_t     used;
+
+    if (same && at.repeat == t->last.repeat) {
+        return t->last_raw;
+    }
+    if (same && at.repeat > 0 && at.repeat == t->last.repeat + 1) {
+        rest = hie_hl7_raw(t->m, at.segment, at.field, -1);
+        used = (size_t) (t->last_raw.ptr - rest.ptr) + t->last_raw.len;
+        t->last_raw = HIE_STR_NONE;
+        if (used < rest.len) {
+            rest.ptr += used + 1;
+            rest.len -= used + 1;
+            t->last_raw = hie_hl7_part(rest, t->m->d.repeat, 1);
+        }
+    } else {
+        t->last_raw = hie_hl7_raw(t->m, at.segment, at.field, at.repeat);
+    }
+    t->last = at;
+    return t->last_raw;
+}
 
 
 hie_str_t
 hie_tofhir_sub(hie_tofhir_t *t, hie_at_t at, int component, int sub)
 {
-    return hie_str_trim(hie_hl7_value(t->m, at.segment, at.field, at.repeat,
-                                      component, sub, t->pool));
+    if (at.repeat < 0) {
+        return HIE_STR_NONE;
+    }
+    return hie_str_trim(hie_hl7_value_of(t->m, hie_tofhir_raw(t, at),
+                                         component, sub, t->pool));
 }
 
 
@@ -31,6 +70,13 @@ hie_str_t
 hie_tofhir_get(hie_tofhir_t *t, hie_at_t at, int component)
 {
     return hie_tofhir_sub(t, at, component, 1);
+}
+
+
+bool
+hie_tofhir_full(const hie_tofhir_t *t)
+{
+    return t->out.len > BUNDLE_BASE + BUNDLE_FACTOR * t->m->text.len;
 }
 
 
@@ -335,6 +381,11 @@ groups(hie_tofhir_t *t, hie_error_t *err)
         if (rc != HIE_OK) {
             return rc;
         }
+        if (hie_tofhir_full(t)) {
+            return hie_fail(err, HIE_TOO_LARGE, "",
+                            "long values of the message belong to so many "
+                            "results that its Bundle would be too large");
+        }
         pid = next;
     }
     return HIE_OK;
@@ -353,6 +404,11 @@ hie_hl7_to_fhir(const hie_hl7_t *m, const hie_hl7_options_t *options,
         return hie_fail(err, HIE_TOO_LARGE, "",
                         "the message has more than %d segments",
                         MAX_SEGMENTS);
+    }
+    if (hie_hl7_first_line(m->text).len > MAX_HEADER) {
+        return hie_fail(err, HIE_TOO_LARGE, "MSH^1",
+                        "the MSH segment is longer than %d bytes",
+                        MAX_HEADER);
     }
     init(&t, m, options, pool);
     rc = check_type(&t, err);

@@ -12,6 +12,15 @@
 #include "hl7v2/jw.h"
 #include "hl7v2/message.h"
 
+/* A repetition of a field. */
+typedef struct {
+    int  segment;
+    int  field;
+    int  repeat;
+} hie_at_t;
+
+#define HIE_AT(s, f, r)  ((hie_at_t) { (s), (f), (r) })
+
 typedef struct {
     const hie_hl7_t  *m;
     apr_pool_t       *pool;
@@ -22,6 +31,8 @@ typedef struct {
     bool              snapshot;     /* ADT: what it says replaces */
     hie_buf_t         out;          /* the Bundle */
     uint32_t          run;          /* number of the next entry */
+    hie_at_t          last;         /* the repetition that was read last */
+    hie_str_t         last_raw;
     apr_hash_t       *seen;         /* conditional target: fullUrl or count */
     hie_str_t         patient;      /* fullUrl of the current ones, or empty */
     hie_str_t         encounter;
@@ -29,20 +40,21 @@ typedef struct {
     hie_str_t         order;        /* key of the current OBR */
 } hie_tofhir_t;
 
-/* A repetition of a field. */
-typedef struct {
-    int  segment;
-    int  field;
-    int  repeat;
-} hie_at_t;
-
-#define HIE_AT(s, f, r)  ((hie_at_t) { (s), (f), (r) })
-
 /* A value with subcomponent 1, trimmed; with a subcomponent. */
 hie_str_t
 hie_tofhir_get(hie_tofhir_t *t, hie_at_t at, int component);
 hie_str_t
 hie_tofhir_sub(hie_tofhir_t *t, hie_at_t at, int component, int sub);
+
+/* A repetition as it stands. Those of a field in their order are found from
+ * the one before; from the start of the field a long one takes too long. */
+hie_str_t
+hie_tofhir_raw(hie_tofhir_t *t, hie_at_t at);
+
+/* Whether the Bundle is larger than such a message may make it. What is
+ * written for each of many segments has to stop then. */
+bool
+hie_tofhir_full(const hie_tofhir_t *t);
 
 /* The first segment `name` from `from` up to `end`, or -1. */
 int

@@ -27,6 +27,7 @@ extern hie_config_t          conf;      /* of the store, default permit */
 extern hie_store_t          *store;     /* four connections */
 extern const hie_visible_t   all;
 
+/* Without a database says so, as TAP. */
 bool
 tool_available(void);
 

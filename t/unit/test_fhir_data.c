@@ -311,9 +311,10 @@ main(void)
     if (apr_stat(&info, apr_pstrcat(pool, data, "/fhir-r4-examples", NULL),
                  APR_FINFO_TYPE, pool) != APR_SUCCESS)
     {
-        fprintf(stderr, "skipped: no test data in %s\n", data);
+        printf("1..0 # SKIP no test data in %s\n", data);
+        apr_pool_destroy(pool);
         apr_terminate();
-        return 77;
+        return 0;
     }
 
     rc = cmocka_run_group_tests_name("fhir data", tests, NULL, NULL);

@@ -494,10 +494,10 @@ main(void)
     if (apr_stat(&info, apr_pstrcat(pool, data, "/data/hl7v2", NULL),
                  APR_FINFO_TYPE, pool) != APR_SUCCESS)
     {
-        fprintf(stderr, "skipped: no test data in %s/data/hl7v2\n", data);
+        printf("1..0 # SKIP no test data in %s/data/hl7v2\n", data);
         apr_pool_destroy(pool);
         apr_terminate();
-        return 77;
+        return 0;
     }
     rc = cmocka_run_group_tests(tests, NULL, NULL);
     apr_pool_destroy(pool);

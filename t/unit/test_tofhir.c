@@ -594,6 +594,39 @@ test_zones(void **state)
 }
 
 
+/* Repetitions are found from the one before, in whatever order they are asked
+ * for: PID-5 and PID-3 take turns, and the last is the end. */
+static void
+test_repetitions(void **state)
+{
+    hie_doc_t  *d = transform(HIE_STR(
+        ADT("A01", "2.5")
+        "PID|1|8~9|7^^^H^PI~^^^H~6^^^H^MR~||A^B~~C^D~\"\"~E^F|||||||||\r"
+        "PV1|1|I||||||1^X~2^Y~3^Z|4^W\r"));
+
+    is(d, R "identifier.0.value", "\"7\"");
+    is(d, R "identifier.1.value", "\"6\"");
+    is(d, R "identifier.2.value", "\"8\"");
+    is(d, R "identifier.3.value", "\"9\"");
+    is(d, R "identifier.4", NULL);
+    is(d, R "name.0.family", "\"A\"");
+    is(d, R "name.1.family", "\"C\"");
+    is(d, R "name.2.family", "\"E\"");
+    is(d, R "name.2.given.0", "\"F\"");
+    is(d, R "name.3", NULL);
+
+    /* a value that is a string as a whole, and its single repetitions */
+    d = transform(HIE_STR(ORU PID "OBX|1|ED|a||1~2\rOBX|2|NM|b||1~x~3\r"
+                          "OBX|3|NM|c||x\r"));
+    is(d, "1.resource.valueString", "\"1~2\"");
+    is(d, "2.resource.component.0.valueQuantity.value", "1");
+    is(d, "2.resource.component.1.valueString", "\"x\"");
+    is(d, "2.resource.component.2.valueQuantity.value", "3");
+    is(d, "2.resource.component.3", NULL);
+    is(d, "3.resource.valueString", "\"x\"");
+}
+
+
 static void
 test_limit(void **state)
 {
@@ -609,6 +642,48 @@ test_limit(void **state)
 }
 
 
+/* `n` bytes between two texts, and a third `times`. */
+static hie_str_t
+inflated(const char *before, size_t n, const char *after, const char *line,
+         int times)
+{
+    hie_buf_t  b;
+
+    hie_buf_init(&b, pool, n + 65536);
+    hie_buf_addz(&b, before);
+    while (n-- > 0) {
+        hie_buf_addc(&b, '1');
+    }
+    hie_buf_addz(&b, after);
+    while (times-- > 0) {
+        hie_buf_addz(&b, line);
+    }
+    return hie_buf_str(&b);
+}
+
+
+/* What is in every result may not make gigabytes of a small message. */
+static void
+test_inflation(void **state)
+{
+    static const char  obx[] = "OBX|1|NM|a||1\r";
+
+    refused(inflated("MSH|^~\\&|A|", 4096, "|||||ORU^R01|M1|P|2.5\r" PID, "",
+                     0), HIE_TOO_LARGE, "MSH^1");
+    refused(inflated(ORU "PID|1||", 100000, "\rOBR|1||F|C\r", obx, 900),
+            HIE_TOO_LARGE, "");
+    refused(inflated(ORU PID "OBR|1||", 100000, "|C\r", obx, 900),
+            HIE_TOO_LARGE, "");
+    refused(inflated(ORU PID "OBR|1||F|C|||", 100000, "\r", obx, 900),
+            HIE_TOO_LARGE, "");
+    refused(inflated(ORU PID "OBR|1||F|C\rOBX|1|CE|", 100000, "||1", "~1",
+                     400), HIE_TOO_LARGE, "");
+    bundle_of(inflated(ORU PID "OBR|1||", 1000, "|C\r", obx, 900));
+    bundle_of(inflated(ORU PID "OBR|1||F|C\rOBX|1|TX|a||", 4000000, "\r", "",
+                       0));
+}
+
+
 #define TEST(t)  cmocka_unit_test_setup_teardown(t, setup, teardown)
 
 
@@ -621,7 +696,7 @@ main(void)
         TEST(test_encounter_identity), TEST(test_encounter_status),
         TEST(test_encounter), TEST(test_values), TEST(test_observation),
         TEST(test_report), TEST(test_groups), TEST(test_zones),
-        TEST(test_limit),
+        TEST(test_limit), TEST(test_inflation), TEST(test_repetitions),
     };
     int                      rc;
 
