@@ -31,19 +31,20 @@ decision_for(bool default_permit)
 
 static hie_rc_t
 redact(const hie_decision_t *d, hie_gate_t g, const char *type,
-       const char *body, hie_str_t *out, int *n)
+       const char *body, hie_redaction_t *r)
 {
-    hie_error_t   err = { 0 };
-    uint64_t     *patients;
-    hie_rc_t      rc;
+    hie_error_t  err = { 0 };
+    hie_rc_t     rc;
 
     rc = hie_consent_redact(d, g, hie_str(type), hie_str(body),
                             HIE_STR("https://g/fhir/Patient?a=\"b\""), 32,
-                            pool, out, &patients, n, &err);
+                            pool, r, &err);
     if (rc != HIE_OK) {
-        assert_null(out->ptr);
-        assert_null(patients);
-        assert_int_equal(*n, 0);
+        assert_null(r->body.ptr);
+        assert_null(r->patients);
+        assert_int_equal(r->n_patients, 0);
+        assert_int_equal(r->n_resources, 0);
+        assert_int_equal(r->n_withheld, rc == HIE_NOT_FOUND);
         assert_true(err.detail[0] != '\0');
         assert_null(strstr(err.detail, "no\""));
     }
@@ -55,19 +56,20 @@ redact(const hie_decision_t *d, hie_gate_t g, const char *type,
 static void
 assert_read(const char *type, const char *body, hie_rc_t rc)
 {
-    hie_str_t  out;
-    hie_rc_t   got;
-    int        n, i;
+    hie_redaction_t  r;
+    hie_rc_t         got;
+    int              i;
 
     for (i = 0; i < 2; i++) {
-        got = redact(decision_for(i == 0), HIE_GATE_READ, type, body, &out,
-                     &n);
+        got = redact(decision_for(i == 0), HIE_GATE_READ, type, body, &r);
         if (got != rc) {
             print_error("%s: %d\n", body, got);
         }
         assert_int_equal(got, rc);
         if (rc == HIE_OK) {
-            assert_true(hie_str_eqz(out, body));
+            assert_true(hie_str_eqz(r.body, body));
+            assert_int_equal(r.n_resources, 1);
+            assert_int_equal(r.n_withheld, 0);
         }
     }
 }
@@ -173,26 +175,23 @@ test_redact_unusable(void **state)
         "{\"resourceType\":\"OperationOutcome\"}",
         "<Patient/>", "\xef\xbb\xbf{}"
     };
-    hie_str_t  out;
-    size_t     i;
-    int        n;
+    hie_redaction_t  r;
+    size_t           i;
 
     for (i = 0; i < sizeof(bad) / sizeof(bad[0]); i++) {
         assert_read("Patient", bad[i], HIE_BAD_GATEWAY);
         assert_int_equal(redact(decision_for(true), HIE_GATE_SEARCH,
-                                "Patient", bad[i], &out, &n),
-                         HIE_BAD_GATEWAY);
+                                "Patient", bad[i], &r), HIE_BAD_GATEWAY);
         assert_int_equal(redact(decision_for(true), HIE_GATE_METADATA, "",
-                                bad[i], &out, &n),
-                         HIE_BAD_GATEWAY);
+                                bad[i], &r), HIE_BAD_GATEWAY);
     }
     assert_int_equal(redact(decision_for(true), 0, "Patient",
                             "{\"resourceType\":\"Patient\",\"id\":\"ok\"}",
-                            &out, &n), HIE_BAD_GATEWAY);
+                            &r), HIE_BAD_GATEWAY);
     assert_int_equal(redact(decision_for(true), HIE_GATE_METADATA, "",
                             "{\"resourceType\":\"CapabilityStatement\"}",
-                            &out, &n), HIE_OK);
-    assert_int_equal(n, 0);
+                            &r), HIE_OK);
+    assert_int_equal(r.n_patients, 0);
 }
 
 
@@ -200,22 +199,23 @@ test_redact_unusable(void **state)
     "{\"resourceType\":\"Bundle\",\"type\":\"searchset\",\"link\":[{"         \
     "\"relation\":\"self\",\"url\":\"https://g/fhir/Patient?a=\\\"b\\\"\"}]"
 
+/* `n`: resources in it, withheld ones, patients. */
 static void
 assert_search(const hie_decision_t *d, const char *body, const char *expected,
-              int n_expected)
+              const int n[3])
 {
-    hie_str_t   out;
-    hie_doc_t  *doc;
-    int         n;
+    hie_redaction_t   r;
+    hie_doc_t        *doc;
 
-    assert_int_equal(redact(d, HIE_GATE_SEARCH, "Patient", body, &out, &n),
-                     HIE_OK);
-    if (!hie_str_eqz(out, expected)) {
-        print_error("%.*s\n", HIE_PRISTR(out));
+    assert_int_equal(redact(d, HIE_GATE_SEARCH, "Patient", body, &r), HIE_OK);
+    if (!hie_str_eqz(r.body, expected)) {
+        print_error("%.*s\n", HIE_PRISTR(r.body));
     }
-    assert_true(hie_str_eqz(out, expected));
-    assert_int_equal(n, n_expected);
-    assert_int_equal(hie_doc_parse(pool, out, 32, &doc, NULL), HIE_OK);
+    assert_true(hie_str_eqz(r.body, expected));
+    assert_int_equal(r.n_resources, n[0]);
+    assert_int_equal(r.n_withheld, n[1]);
+    assert_int_equal(r.n_patients, n[2]);
+    assert_int_equal(hie_doc_parse(pool, r.body, 32, &doc, NULL), HIE_OK);
 }
 
 
@@ -223,6 +223,7 @@ assert_search(const hie_decision_t *d, const char *body, const char *expected,
     "{\"resourceType\":\"Bundle\",\"id\":\"7\",\"type\":\"searchset\","       \
     "\"total\":9,\"meta\":{},\"link\":[{\"relation\":\"next\","               \
     "\"url\":\"http://b/?page=2\"}],\"entry\":[" entries "]}"
+#define N(...)  (const int[]) { __VA_ARGS__ }
 #define P(id)  "{\"resource\":{\"resourceType\":\"Patient\",\"id\":\"" id "\"}}"
 
 static void
@@ -236,18 +237,19 @@ test_redact_search(void **state)
     const char        *in;
 
     assert_search(d, "{\"resourceType\":\"Bundle\",\"type\":\"searchset\"}",
-                  LINK "}", 0);
-    assert_search(d, SEARCHSET(""), LINK "}", 0);
-    assert_search(d, SEARCHSET(P("no")), LINK "}", 0);
-    assert_search(d, SEARCHSET(P("ok")), LINK ",\"entry\":[" P("ok") "]}", 1);
+                  LINK "}", N(0, 0, 0));
+    assert_search(d, SEARCHSET(""), LINK "}", N(0, 0, 0));
+    assert_search(d, SEARCHSET(P("no")), LINK "}", N(0, 1, 0));
+    assert_search(d, SEARCHSET(P("ok")), LINK ",\"entry\":[" P("ok") "]}",
+                  N(1, 0, 1));
     assert_search(d, SEARCHSET(P("no") "," P("ok") "," P("no") "," P("ok")),
-                  LINK ",\"entry\":[" P("ok") "," P("ok") "]}", 1);
+                  LINK ",\"entry\":[" P("ok") "," P("ok") "]}", N(2, 2, 1));
 
     in = apr_pstrcat(pool, "{\"resourceType\":\"Bundle\",\"type\":"
                      "\"searchset\",\"entry\":[", odd, "," P("no") "]}",
                      NULL);
     assert_search(d, in, apr_pstrcat(pool, LINK ",\"entry\":[", odd, "]}",
-                                     NULL), 1);
+                                     NULL), N(1, 1, 1));
 
     /* links and extensions of an entry, outcomes, entries without resource */
     assert_search(d, SEARCHSET(
@@ -264,19 +266,21 @@ test_redact_search(void **state)
         "\"Patient\",\"id\":\"no\"}}"),
         LINK ",\"entry\":[{\"fullUrl\":\"u\",\"resource\":{\"resourceType\":"
         "\"Patient\",\"id\":\"ok\"}},{\"resource\":{\"resourceType\":"
-        "\"Location\",\"id\":\"l\"},\"search\":{\"mode\":\"include\"}}]}", 1);
+        "\"Location\",\"id\":\"l\"},\"search\":{\"mode\":\"include\"}}]}",
+        N(2, 1, 1));
 
     /* the custodian sees all, without totals and pages too */
     all->visible.all = true;
     assert_search(all, SEARCHSET(P("no") "," P("ok")),
-                  LINK ",\"entry\":[" P("no") "," P("ok") "]}", 2);
+                  LINK ",\"entry\":[" P("no") "," P("ok") "]}", N(2, 0, 2));
 
     /* nothing was loaded: only what is nobody's */
     d->loaded = false;
     assert_search(d, SEARCHSET(P("ok") ",{\"resource\":{\"resourceType\":"
                                "\"Location\",\"id\":\"l\"}}"),
                   LINK ",\"entry\":[{\"resource\":{\"resourceType\":"
-                  "\"Location\",\"id\":\"l\"}}]}", 0);
+                  "\"Location\",\"id\":\"l\"}}]}",
+                  N(1, 1, 0));
 }
 
 
@@ -294,14 +298,12 @@ test_redact_bad_search(void **state)
         SEARCHSET("{\"resource\":{\"resourceType\":\"Patient\","
                   "\"id\":\"no\",\"id\":\"ok\"}}")
     };
-    hie_str_t  out;
-    size_t     i;
-    int        n;
+    hie_redaction_t  r;
+    size_t           i;
 
     for (i = 0; i < sizeof(bad) / sizeof(bad[0]); i++) {
         assert_int_equal(redact(decision_for(true), HIE_GATE_SEARCH,
-                                "Patient", bad[i], &out, &n),
-                         HIE_BAD_GATEWAY);
+                                "Patient", bad[i], &r), HIE_BAD_GATEWAY);
     }
 }
 
@@ -311,18 +313,19 @@ test_redact_bad_search(void **state)
 static void
 test_non_interference(void **state)
 {
-    hie_str_t  with, without;
-    int        n, m;
+    hie_redaction_t  with, without;
 
     assert_int_equal(redact(decision_for(true), HIE_GATE_SEARCH, "Patient",
-                            SEARCHSET(P("ok") "," P("no")), &with, &n),
+                            SEARCHSET(P("ok") "," P("no")), &with),
                      HIE_OK);
     assert_int_equal(redact(decision_for(true), HIE_GATE_SEARCH, "Patient",
                             "{\"resourceType\":\"Bundle\",\"type\":"
                             "\"searchset\",\"total\":1,\"entry\":[" P("ok")
-                            "]}", &without, &m), HIE_OK);
-    assert_true(hie_str_eq(with, without));
-    assert_int_equal(n, m);
+                            "]}", &without), HIE_OK);
+    assert_true(hie_str_eq(with.body, without.body));
+    assert_int_equal(with.n_patients, without.n_patients);
+    assert_int_equal(with.n_withheld, 1);
+    assert_int_equal(without.n_withheld, 0);
 }
 
 
