@@ -10,7 +10,7 @@ from .process import TOP, Failure, run
 from .stand import Stand
 
 TESTS = TOP / "run" / "test"
-PARTS = ("both", "nginx", "httpd")
+PARTS = (".", "both", "nginx", "httpd")
 
 # The first tell the one server behind the gateway how to answer; the others
 # wait for what the one worker makes of their messages.
