@@ -147,7 +147,7 @@ ngx_hie_init_process(ngx_cycle_t *cycle, ngx_hie_t *hie, ngx_hie_conf_t *conf)
     hie_thread_forbid_blocking(0);
 
     rc = apr_initialize() == APR_SUCCESS
-         ? hie_runtime_acquire((char *) conf->config.data, HIE_RUNTIME_LOOP,
+         ? hie_runtime_acquire((char *) conf->config.data, HIE_RUNTIME_SERVER,
                                NGX_HIE_WARM, &hie->runtime, &err)
          : HIE_INTERNAL;
 

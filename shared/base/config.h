@@ -36,7 +36,7 @@ typedef struct {
         int          timeout;    /* ms */
     } redis;
 
-    struct {                     /* where a server has an event loop */
+    struct {
         int          threads;    /* per process, that work on jobs */
         int          queue;      /* jobs that may wait for one */
     } jobs;

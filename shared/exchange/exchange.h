@@ -26,8 +26,8 @@ hie_runtime_check(const char *config_path, apr_pool_t *pool,
 /* Starts or joins the runtime. A database that is down is no error. It may
  * wait up to `warm_ms` for the first connections to be ready (0: does not). */
 typedef enum {
-    HIE_RUNTIME_SERVER = 1,     /* jobs and, if elected, background work */
-    HIE_RUNTIME_LOOP,           /* the same, and threads to post jobs to */
+    HIE_RUNTIME_SERVER = 1,     /* jobs, threads to post them to and, if it is
+                                   elected, background work */
     HIE_RUNTIME_TOOL            /* jobs only: hiectl */
 } hie_runtime_kind_t;
 
@@ -135,7 +135,7 @@ HIE_BLOCKING void
 hie_job_message(hie_job_t *job, const char *connection, hie_str_t message);
 
 /*
- * For an event loop: the same in the runtime's own threads (HIE_RUNTIME_LOOP;
+ * For an event loop: the same in the runtime's own threads (HIE_RUNTIME_SERVER;
  * jobs.threads and jobs.queue of the configuration). Does not block. HIE_OK:
  * the job belongs to the threads until `cb` is called, once, on another
  * thread. HIE_BUSY: the queue is full, nothing was done.

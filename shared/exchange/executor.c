@@ -1,6 +1,7 @@
 /*
- * Threads for a host whose own may not block (an event loop). Jobs are posted
- * to them and report back by a callback.
+ * Threads of the runtime. Jobs are posted to them and report back by a
+ * callback: all jobs of a host whose own threads may not block (an event
+ * loop), and the reads of one whose threads may.
  *
  * Reads of single resources are taken several at a time, and go to the
  * database in one round trip: what a read costs is mostly the waking of
@@ -253,13 +254,11 @@ hie_executor_stop(hie_executor_t *e)
 }
 
 
-/* A read that can go together with others. */
-static bool
-is_read(hie_job_t *job)
+bool
+hie_job_is_read(hie_job_t *job)
 {
-    return job->work == HIE_WORK_SERVE
-           && (hie_str_eqz(job->request.method, "GET")
-               || hie_str_eqz(job->request.method, "HEAD"))
+    return (hie_str_eqz(job->request.method, "GET")
+            || hie_str_eqz(job->request.method, "HEAD"))
            && hie_request_route(job) == HIE_OK
            && job->todo.what == HIE_DO_READ;
 }
@@ -275,7 +274,7 @@ hie_job_post(hie_job_t *job, hie_work_t what, hie_job_cb *cb, void *baton)
     job->work = what;
     job->cb = cb;
     job->baton = baton;
-    job->read = is_read(job);
+    job->read = what == HIE_WORK_SERVE && hie_job_is_read(job);
     job->posted = apr_time_now();
 
     pthread_mutex_lock(&e->lock);

@@ -2,6 +2,7 @@
  * The job: from arrival to outcome.
  */
 
+#include <semaphore.h>
 #include <string.h>
 
 #include <apr_strings.h>
@@ -284,10 +285,43 @@ serve(hie_job_t *job)
 }
 
 
+static void
+wake(void *baton)
+{
+    sem_post(baton);
+}
+
+
+/* Reads go together with those of other threads. False: not this job. */
+static bool
+serve_together(hie_job_t *job)
+{
+    bool   posted;
+    sem_t  done;
+
+    if (job->rt->executor == NULL || !hie_job_is_read(job)) {
+        return false;
+    }
+
+    sem_init(&done, 0, 0);
+    posted = hie_job_post(job, HIE_WORK_SERVE, wake, &done) == HIE_OK;
+    while (posted && sem_wait(&done) == -1) {
+        /* void: a signal */
+    }
+
+    sem_destroy(&done);
+    return posted;
+}
+
+
 void
 hie_job_serve(hie_job_t *job)
 {
     hie_error_t  err;
+
+    if (serve_together(job)) {
+        return;
+    }
 
     if (serve(job)
         && hie_journal_wait(job->rt->audit, job->seq, &err) != HIE_OK)

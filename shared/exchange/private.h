@@ -39,7 +39,7 @@ struct hie_runtime_t {
     bool                 secret_known;
     unsigned char        secret[32];
 
-    hie_executor_t      *executor;     /* HIE_RUNTIME_LOOP */
+    hie_executor_t      *executor;     /* HIE_RUNTIME_SERVER */
     hie_thread_t        *worker;
     _Atomic bool         stop;
     pthread_cond_t       stopped;      /* with the lock: stop was set */
@@ -217,6 +217,9 @@ hie_bundle_apply(hie_store_tx_t *tx, const hie_doc_t *d,
                  hie_error_t *err);
 
 /* executor.c */
+/* A read of a current version, which can go together with others. */
+bool
+hie_job_is_read(hie_job_t *job);
 hie_rc_t
 hie_executor_start(hie_runtime_t *rt, hie_executor_t **out,
                    hie_error_t *err);

@@ -92,7 +92,7 @@ runtime_start(hie_runtime_t *rt, const char *path, int warm_ms,
         hie_job_warm(rt);
     }
 
-    if (rt->kind == HIE_RUNTIME_LOOP) {
+    if (rt->kind == HIE_RUNTIME_SERVER) {
         rc = hie_executor_start(rt, &rt->executor, err);
     }
 

@@ -59,8 +59,6 @@ hie_store_open(apr_pool_t *pool, const hie_config_t *conf, hie_store_t **out,
     }
     s->n_empty = n;
 
-    s->queue_end = &s->queue;
-    pthread_mutex_init(&s->share_lock, NULL);
     pthread_mutex_init(&s->lock, NULL);
     pthread_condattr_init(&attr);
     pthread_condattr_setclock(&attr, CLOCK_MONOTONIC);
@@ -473,5 +471,4 @@ hie_store_close(hie_store_t *s)
     }
     pthread_cond_destroy(&s->freed);
     pthread_mutex_destroy(&s->lock);
-    pthread_mutex_destroy(&s->share_lock);
 }

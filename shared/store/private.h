@@ -146,9 +146,6 @@ typedef struct {
 typedef enum { HIE_SEE_ALL, HIE_SEE_PERMIT, HIE_SEE_DENY, HIE_SEE_KINDS }
     hie_see_t;
 
-/* A read that waits to share a round trip: share.c. */
-typedef struct hie_share_t  hie_share_t;
-
 struct hie_store_t {
     const hie_config_t  *conf;
     apr_pool_t          *pool;
@@ -162,11 +159,6 @@ struct hie_store_t {
     unsigned             generation;     /* older connections are not trusted */
     int64_t              refuse_until;   /* no new connection before */
     bool                 checked;        /* the schema is ours */
-
-    pthread_mutex_t      share_lock;     /* of the three below */
-    int                  leaders;
-    hie_share_t         *queue;
-    hie_share_t        **queue_end;
 
     hie_stmt_t           read[HIE_SEE_KINDS];
     hie_stmt_t           vread[HIE_SEE_KINDS];
@@ -237,12 +229,6 @@ hie_wire_prepare(hie_conn_t *c, const hie_stmt_t *const *stmts, int n,
 HIE_BLOCKING hie_rc_t
 hie_store_query(hie_store_t *s, const hie_stmt_t *st, const hie_params_t *p,
                 PGresult **res, hie_error_t *err);
-/* The same, together with others that come at the same time: for statements
- * that take about as long as each other, and not long. */
-HIE_BLOCKING hie_rc_t
-hie_store_query_shared(hie_store_t *s, const hie_stmt_t *st,
-                       const hie_params_t *p, PGresult **res,
-                       hie_error_t *err);
 /* At most 16 read-only statements in one round trip. HIE_WIRE_TIMEOUT: none
  * was answered and `err` says why; with any other failure each can be run by
  * itself. */

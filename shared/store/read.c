@@ -190,9 +190,8 @@ hie_store_read(hie_store_t *s, const hie_visible_t *v, hie_str_t type,
     }
     hie_visible_param(&params, v);
 
-    rc = hie_store_query_shared(s, version != 0 ? &s->vread[see]
-                                                : &s->read[see],
-                                &params, &res, err);
+    rc = hie_store_query(s, version != 0 ? &s->vread[see] : &s->read[see],
+                         &params, &res, err);
     return rc == HIE_OK ? take_row(res, type, id, pool, row, err) : rc;
 }
 

@@ -553,6 +553,25 @@ hie_store_query(hie_store_t *s, const hie_stmt_t *st, const hie_params_t *p,
 }
 
 
+hie_wire_t
+hie_store_run_together(hie_store_t *s, hie_op_t *ops, int n, hie_error_t *err)
+{
+    hie_conn_t  *c;
+    hie_wire_t   wire;
+    hie_rc_t     rc;
+
+    if (hie_store_acquire(s, false, &c, err) != HIE_OK) {
+        return HIE_WIRE_TIMEOUT;
+    }
+    wire = hie_wire_run(c, ops, n, s->conf->database.statement_timeout, &rc,
+                        err);
+    hie_store_release(s, c);
+
+    /* What took too long for all takes too long for each. */
+    return wire == HIE_WIRE_ERROR && rc == HIE_BUSY ? HIE_WIRE_TIMEOUT : wire;
+}
+
+
 hie_rc_t
 hie_store_tx_copy(hie_store_tx_t *tx, const char *sql, hie_str_t data,
                   hie_error_t *err)
