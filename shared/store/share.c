@@ -127,8 +127,7 @@ settle(hie_share_t **all, const hie_op_t *ops, int n, hie_wire_t wire,
         if (wire == HIE_WIRE_OK) {
             all[i]->res = ops[i].res;
             all[i]->rc = HIE_OK;
-        }
-        else if (wire == HIE_WIRE_TIMEOUT) {
+        } else if (wire == HIE_WIRE_TIMEOUT) {
             all[i]->rc = err->rc;
             all[i]->err = *err;
         }
@@ -185,8 +184,7 @@ lead(hie_store_t *s, hie_share_t *me)
 
     if (n > 1) {
         run_together(s, all, n);
-    }
-    else {
+    } else {
         me->rc = hie_store_query(s, me->stmt, me->params, &me->res, &me->err);
     }
 
@@ -220,8 +218,7 @@ hie_store_query_shared(hie_store_t *s, const hie_stmt_t *st,
     leads = s->leaders < LEADERS;
     if (leads) {
         s->leaders++;
-    }
-    else {
+    } else {
         *s->queue_end = &me;
         s->queue_end = &me.next;
     }
