@@ -45,12 +45,10 @@ parse_authority(hie_str_t text, apr_pool_t *pool, address_t *out)
         if (port.len > 0) {
             port.ptr++;
             port.len--;
-        }
-        else {
+        } else {
             port.ptr = NULL;
         }
-    }
-    else {
+    } else {
         host = hie_str_split(text, ':', &port);
     }
 
@@ -186,8 +184,7 @@ hie_cache_ping(const char *url, int timeout_ms, apr_pool_t *pool,
         : redisConnectWithTimeout(a.host, a.port, timeout);
     if (c == NULL || c->err != 0 || redisSetTimeout(c, timeout) != REDIS_OK) {
         rc = no_answer(c, err);
-    }
-    else {
+    } else {
         rc = ask(c, &a, pool, version, err);
     }
 

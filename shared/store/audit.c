@@ -153,8 +153,7 @@ add_completion(audit_rows_t *w, const hie_audit_row_t *row)
     hie_array_i32(&w->status, row->status);
     if (row->bytes < 0) {
         hie_array_null(&w->bytes);
-    }
-    else {
+    } else {
         hie_array_i64(&w->bytes, row->bytes);
     }
     hie_array_bool(&w->aborted, row->aborted);
@@ -182,8 +181,7 @@ copy_completion(hie_copy_t *c, const hie_audit_row_t *row)
     hie_copy_i32(c, row->status);
     if (row->bytes < 0) {
         hie_copy_null(c);
-    }
-    else {
+    } else {
         hie_copy_i64(c, row->bytes);
     }
     hie_copy_bool(c, row->aborted);
@@ -326,8 +324,7 @@ sort_out(const hie_audit_row_t *rows, int n, apr_pool_t *pool,
 
         if (row != NULL) {
             add_row(inserts, row, completion != NULL ? completion : row);
-        }
-        else if (completion != NULL) {
+        } else if (completion != NULL) {
             completions->n++;
             hie_array_str(&completions->id, hie_str(completion->id));
             add_completion(completions, completion);
@@ -372,8 +369,7 @@ hie_store_audit(hie_store_tx_t *tx, const char *node, bool fresh,
         if (rc != HIE_OK) {
             return rc;
         }
-    }
-    else if (inserts->n > 0) {
+    } else if (inserts->n > 0) {
         hie_store_stmt(&insert, apr_psprintf(tx->pool, MERGE_SQL, schema));
         ops[n_ops++] = (hie_op_t) {
             &insert, insert_params(inserts, tx->pool), NULL

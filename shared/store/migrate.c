@@ -90,8 +90,7 @@ ask(PGconn *pg, const char *sql, int n, const char *const *values, char *out,
     out[0] = '\0';
     if (PQresultStatus(res) != PGRES_TUPLES_OK || PQntuples(res) != 1) {
         rc = sql_failed(pg, "", err);
-    }
-    else {
+    } else {
         apr_cpystrn(out, PQgetvalue(res, 0, 0), size);
     }
     PQclear(res);
@@ -197,8 +196,7 @@ make_node(PGconn *pg, const char *role, const char *node, hie_error_t *err)
     if (rc == HIE_OK && strcmp(owner, role) == 0) {
         hie_log(HIE_LOG_WARN, "HIE3004", "the server's role \"%s\" is the "
                 "owner of the schema: it can change audit logs", role);
-    }
-    else if (rc == HIE_OK) {
+    } else if (rc == HIE_OK) {
         rc = run_sql(pg, node, "SELECT hie.grant_server($1, $2)", 2, values,
                      err);
     }
@@ -280,8 +278,7 @@ hie_store_migrate(const char *admin_conninfo, const char *role,
     pg = PQconnectdbParams(keys, values, 1);
     if (PQstatus(pg) != CONNECTION_OK) {
         rc = hie_fail(err, HIE_UNAVAILABLE, "", "%s", PQerrorMessage(pg));
-    }
-    else {
+    } else {
         PQsetNoticeReceiver(pg, ignore_notice, NULL);
         rc = migrate(pg, role, node, out, err);
     }

@@ -47,8 +47,7 @@ hie_store_secret(hie_store_t *s, unsigned char out[32], hie_error_t *err)
     }
     if (value.len == 32) {
         memcpy(out, value.ptr, 32);
-    }
-    else {
+    } else {
         rc = hie_fail(err, HIE_INTERNAL, "", "the exchange has no secret");
     }
     PQclear(res);

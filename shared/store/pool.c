@@ -177,8 +177,7 @@ open_connection(hie_store_t *s, hie_conn_t *c, bool check, hie_error_t *err)
                 PQerrorMessage(c->pg));
         rc = hie_fail(err, HIE_UNAVAILABLE, "",
                       "the database cannot be reached");
-    }
-    else {
+    } else {
         PQsetNoticeReceiver(c->pg, ignore_notice, NULL);
         PQsetnonblocking(c->pg, 1);
         rc = set_up_session(s, c, check, err);
@@ -207,8 +206,7 @@ fill_slot(hie_store_t *s, hie_conn_t *c, bool check, hie_error_t *err)
     if (rc == HIE_OK) {
         c->generation = s->generation;
         s->checked = true;
-    }
-    else {
+    } else {
         s->refuse_until = hie_store_clock() + BACK_OFF;
         s->empty[s->n_empty++] = c;
         pthread_cond_signal(&s->freed);
@@ -259,8 +257,7 @@ hie_store_acquire(hie_store_t *s, bool fresh, hie_conn_t **out,
     if (s->n_idle > 0 && !(fresh && s->n_empty > 0)) {
         c = s->idle[--s->n_idle];
         ready = !fresh && c->generation == s->generation;
-    }
-    else {
+    } else {
         ready = false;
     }
 
@@ -317,8 +314,7 @@ hie_store_release(hie_store_t *s, hie_conn_t *c)
             s->generation++;
         }
         s->empty[s->n_empty++] = c;
-    }
-    else {
+    } else {
         s->idle[s->n_idle++] = c;
     }
     pthread_cond_signal(&s->freed);

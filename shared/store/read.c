@@ -157,11 +157,9 @@ hie_store_read_many(hie_store_t *s, hie_store_read_t *reads, int n)
             r->row = (hie_row_t) { .type = HIE_STR_NONE };
             r->rc = take_row(ops[i].res, r->type, r->id, r->pool, &r->row,
                              r->err);
-        }
-        else if (wire == HIE_WIRE_TIMEOUT) {
+        } else if (wire == HIE_WIRE_TIMEOUT) {
             r->rc = hie_fail(r->err, err.rc, err.where, "%s", err.detail);
-        }
-        else {
+        } else {
             r->rc = hie_store_read(s, r->visible, r->type, r->id, 0, r->pool,
                                    &r->row, r->err);
         }

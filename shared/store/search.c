@@ -84,8 +84,7 @@ add_string_table(search_t *w, const hie_query_string_t *c, int number)
     if (c->match == HIE_MATCH_PREFIX) {
         hie_buf_addf(&w->sql, "unnest($%d::text[], $%d::text[]) AS q(v, w)",
                      low, add_strings(w, c->any, c->n, LAST_CHARACTER));
-    }
-    else {
+    } else {
         hie_buf_addf(&w->sql, "unnest($%d::text[]) AS q(v)", low);
     }
     hie_buf_addf(&w->sql, " JOIN hie.resource_string s ON s.type = $%d::text"
@@ -171,8 +170,7 @@ add_columns(search_t *w, const char *alias)
                  " %s.patients, ", alias, alias, alias, alias, alias);
     if (w->bodies) {
         hie_buf_addf(&w->sql, "%s.body", alias);
-    }
-    else {
+    } else {
         hie_buf_addz(&w->sql, "''::bytea AS body");
     }
 }
@@ -240,8 +238,7 @@ build(search_t *w)
         hie_buf_addz(&w->sql, "SELECT t.total FROM (");
         add_total(w);
         hie_buf_addz(&w->sql, ") t");
-    }
-    else {
+    } else {
         hie_params_i64(&w->params, q->after);
         p_after = w->params.n;
         hie_params_i64(&w->params, (int64_t) q->count + 1);
@@ -253,8 +250,7 @@ build(search_t *w)
             hie_buf_addz(&w->sql, ") t LEFT JOIN (");
             add_page(w, p_after, p_limit);
             hie_buf_addz(&w->sql, ") p ON true ORDER BY p.rid");
-        }
-        else {
+        } else {
             hie_buf_addz(&w->sql, "SELECT NULL::bigint AS total, p.* FROM (");
             add_page(w, p_after, p_limit);
             hie_buf_addz(&w->sql, ") p ORDER BY p.rid");

@@ -351,8 +351,7 @@ add_period(hie_array_t *a, apr_time_t t)
 {
     if (t == 0) {
         hie_array_null(a);
-    }
-    else {
+    } else {
         hie_array_time(a, t);
     }
 }

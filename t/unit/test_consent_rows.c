@@ -94,130 +94,133 @@ meaning(const char *json)
 }
 
 
+/* What is said besides the patient, and what it means. */
+static const char *const  meanings[][2] = {
+    /* the base */
+    { "", "ddd" },
+    { "," OPTIN, "ppp" },
+    { "," OPTOUT, "ddd" },
+    { ",\"policyRule\":{\"text\":\"OPTIN\"}", "ddd" },
+    { ",\"policyRule\":{\"coding\":[{\"code\":\"OPTIN\"}]}", "ddd" },
+    { ",\"policy\":[{\"uri\":\"urn:x\"}]", "ddd" },
+    { "," OPTIN ",\"provision\":{}", "ppp" },
+    { ",\"provision\":{\"type\":\"permit\"}", "ppp" },
+    { ",\"provision\":{\"type\":\"deny\"}", "ddd" },
+    { ",\"provision\":{\"type\":\"maybe\"}", "ddd" },
+    { ",\"provision\":{\"type\":1}", "ddd" },
+    { "," OPTIN ",\"provision\":{\"type\":\"deny\"}", "ddd" },
+    { "," OPTOUT ",\"provision\":{\"type\":\"permit\"}", "ddd" },
+    { "," OPTIN ",\"provision\":[]", "ddd" },
+
+    /* constraints of the root */
+    { ",\"provision\":{\"type\":\"permit\"," ACTORS(ORG("a")) "}",
+      "pdd" },
+    { ",\"provision\":{\"type\":\"permit\"," ACTORS(ORG("a"))
+      ",\"purpose\":[{\"code\":\"TREAT\"}]}", "ddd" },
+    { ",\"provision\":{\"type\":\"permit\","
+      "\"purpose\":[{\"code\":\"TREAT\"}]}", "ddd" },
+    { ",\"provision\":{\"type\":\"deny\"," ACTORS(ORG("a")) "}", "ddd" },
+    { "," OPTIN ",\"provision\":{" ACTORS(ORG("a")) "}", "ddd" },
+    { "," OPTIN ",\"provision\":{\"class\":[{\"code\":\"x\"}]}", "ddd" },
+    { ",\"provision\":{\"type\":\"permit\",\"id\":\"x\","
+      "\"extension\":[{\"url\":\"urn:x\"}]}", "ppp" },
+    { ",\"provision\":{\"type\":\"permit\","
+      "\"modifierExtension\":[{\"url\":\"urn:x\"}]}", "ddd" },
+
+    /* nested */
+    { ",\"provision\":{\"type\":\"permit\",\"provision\":["
+      "{\"type\":\"deny\"," ACTORS(ORG("a")) "}]}", "dpp" },
+    { ",\"provision\":{\"type\":\"deny\",\"provision\":["
+      "{\"type\":\"permit\"," ACTORS(ORG("a")) "}]}", "pdd" },
+    { "," OPTIN ",\"provision\":{\"provision\":["
+      "{\"type\":\"deny\"," ACTORS(ORG("a") "," ORG("b")) "}]}", "ddp" },
+    { "," OPTOUT ",\"provision\":{\"provision\":["
+      "{\"type\":\"permit\"," ACTORS(ORG("a")) "},"
+      "{\"type\":\"permit\"," ACTORS(ORG("b")) "}]}", "ppd" },
+    { "," OPTOUT ",\"provision\":{\"provision\":["
+      "{\"type\":\"permit\"," ACTORS(ORG("a") "," ORG("b")) "},"
+      "{\"type\":\"deny\"," ACTORS(ORG("b")) "}]}", "pdd" },
+    { "," OPTIN ",\"provision\":{\"provision\":["
+      "{\"type\":\"permit\"," ACTORS(ORG("a")) "}]}", "ppp" },
+    /* nested without a type, an actor, or a known type */
+    { "," OPTIN ",\"provision\":{\"provision\":["
+      "{" ACTORS(ORG("a")) "}]}", "ddd" },
+    { "," OPTIN ",\"provision\":{\"provision\":[{\"type\":\"deny\"}]}",
+      "ddd" },
+    { "," OPTOUT ",\"provision\":{\"provision\":[{\"type\":\"permit\"}]}",
+      "ddd" },
+    { "," OPTIN ",\"provision\":{\"provision\":[{\"type\":\"Deny\","
+      ACTORS(ORG("a")) "}]}", "ddd" },
+    { "," OPTIN ",\"provision\":{\"provision\":[7]}", "ddd" },
+    { "," OPTIN ",\"provision\":{\"provision\":{\"type\":\"deny\"}}",
+      "ddd" },
+    { "," OPTIN ",\"provision\":{\"provision\":[{\"type\":\"deny\","
+      "\"actor\":[]}]}", "ddd" },
+    { "," OPTIN ",\"provision\":{\"provision\":[{\"type\":\"deny\","
+      "\"actor\":" ORG("a") "}]}", "ddd" },
+    /* other constraints: a deny for everybody, a permit for nobody */
+    { "," OPTIN ",\"provision\":{\"provision\":[{\"type\":\"deny\","
+      ACTORS(ORG("a")) ",\"class\":[{\"code\":\"x\"}]}]}", "ddd" },
+    { "," OPTIN ",\"provision\":{\"provision\":[{\"type\":\"deny\","
+      "\"securityLabel\":[{\"code\":\"R\"}]}]}", "ddd" },
+    { "," OPTOUT ",\"provision\":{\"provision\":[{\"type\":\"permit\","
+      ACTORS(ORG("a")) ",\"period\":{\"end\":\"2999\"}}]}", "ddd" },
+    { "," OPTIN ",\"provision\":{\"provision\":[{\"type\":\"permit\","
+      ACTORS(ORG("a")) ",\"purpose\":[{\"code\":\"x\"}]}]}", "ppp" },
+    { "," OPTIN ",\"provision\":{\"provision\":[{\"type\":\"deny\","
+      ACTORS(ORG("a")) ",\"unheardOf\":true}]}", "ddd" },
+    /* deeper: a deny inside a dropped permit is not lost */
+    { "," OPTIN ",\"provision\":{\"provision\":[{\"type\":\"permit\","
+      ACTORS(ORG("a")) ",\"provision\":[{\"type\":\"deny\","
+      ACTORS(ORG("b")) "}]}]}", "ddd" },
+    { "," OPTIN ",\"provision\":{\"provision\":[{\"type\":\"permit\","
+      "\"class\":[],\"provision\":[{\"type\":\"permit\",\"provision\":["
+      "{\"type\":\"deny\"}]}]}]}", "ddd" },
+    { "," OPTIN ",\"provision\":{\"provision\":[{\"type\":\"permit\","
+      ACTORS(ORG("a")) ",\"provision\":[{\"type\":\"permit\"}]}]}",
+      "ppp" },
+    { "," OPTOUT ",\"provision\":{\"provision\":[{\"type\":\"permit\","
+      ACTORS(ORG("a")) ",\"provision\":[{\"type\":\"permit\"}]}]}",
+      "ddd" },
+    { "," OPTIN ",\"provision\":{\"provision\":[{\"type\":\"deny\","
+      ACTORS(ORG("a")) ",\"provision\":[{\"type\":\"permit\"}]}]}",
+      "ddd" },
+    /* a nested permit under a root with conditions is conditional */
+    { "," OPTOUT ",\"provision\":{\"class\":[{\"code\":\"x\"}],"
+      "\"provision\":[{\"type\":\"permit\"," ACTORS(ORG("a")) "}]}",
+      "ddd" },
+    { ",\"provision\":{\"type\":\"permit\"," ACTORS(ORG("a") ","
+      ORG("b")) ",\"provision\":[{\"type\":\"deny\"," ACTORS(ORG("b"))
+      "},{\"type\":\"permit\"," ACTORS(ORG("z")) "}]}", "pdd" },
+
+    /* what changes the whole */
+    { "," OPTIN ",\"modifierExtension\":[{\"url\":\"urn:x\"}]", "ddd" },
+    { "," OPTIN ",\"implicitRules\":\"urn:x\"", "ddd" },
+    { "," OPTIN ",\"extension\":[{\"url\":\"urn:x\"}]", "ppp" },
+    { "," OPTIN ",\"verification\":[{\"verified\":false}]", "ppp" },
+    { "," OPTIN "," SCOPE("patient-privacy"), "ppp" },
+    { "," OPTIN ",\"scope\":{\"coding\":[{\"code\":\"patient-privacy\"}"
+      "]}", "ppp" },
+    { "," OPTIN "," SCOPE("unheard-of"), "ddd" },
+    { "," OPTIN ",\"scope\":{\"text\":\"privacy\"}", "ddd" },
+    { "," OPTIN ",\"scope\":{\"coding\":[{\"system\":\"urn:x\","
+      "\"code\":\"research\"}]}", "ddd" }
+};
+
+
 static void
 test_meaning(void **state)
 {
-    static const char *const  table[][2] = {
-        /* the base */
-        { "", "ddd" },
-        { "," OPTIN, "ppp" },
-        { "," OPTOUT, "ddd" },
-        { ",\"policyRule\":{\"text\":\"OPTIN\"}", "ddd" },
-        { ",\"policyRule\":{\"coding\":[{\"code\":\"OPTIN\"}]}", "ddd" },
-        { ",\"policy\":[{\"uri\":\"urn:x\"}]", "ddd" },
-        { "," OPTIN ",\"provision\":{}", "ppp" },
-        { ",\"provision\":{\"type\":\"permit\"}", "ppp" },
-        { ",\"provision\":{\"type\":\"deny\"}", "ddd" },
-        { ",\"provision\":{\"type\":\"maybe\"}", "ddd" },
-        { ",\"provision\":{\"type\":1}", "ddd" },
-        { "," OPTIN ",\"provision\":{\"type\":\"deny\"}", "ddd" },
-        { "," OPTOUT ",\"provision\":{\"type\":\"permit\"}", "ddd" },
-        { "," OPTIN ",\"provision\":[]", "ddd" },
-
-        /* constraints of the root */
-        { ",\"provision\":{\"type\":\"permit\"," ACTORS(ORG("a")) "}",
-          "pdd" },
-        { ",\"provision\":{\"type\":\"permit\"," ACTORS(ORG("a"))
-          ",\"purpose\":[{\"code\":\"TREAT\"}]}", "ddd" },
-        { ",\"provision\":{\"type\":\"permit\","
-          "\"purpose\":[{\"code\":\"TREAT\"}]}", "ddd" },
-        { ",\"provision\":{\"type\":\"deny\"," ACTORS(ORG("a")) "}", "ddd" },
-        { "," OPTIN ",\"provision\":{" ACTORS(ORG("a")) "}", "ddd" },
-        { "," OPTIN ",\"provision\":{\"class\":[{\"code\":\"x\"}]}", "ddd" },
-        { ",\"provision\":{\"type\":\"permit\",\"id\":\"x\","
-          "\"extension\":[{\"url\":\"urn:x\"}]}", "ppp" },
-        { ",\"provision\":{\"type\":\"permit\","
-          "\"modifierExtension\":[{\"url\":\"urn:x\"}]}", "ddd" },
-
-        /* nested */
-        { ",\"provision\":{\"type\":\"permit\",\"provision\":["
-          "{\"type\":\"deny\"," ACTORS(ORG("a")) "}]}", "dpp" },
-        { ",\"provision\":{\"type\":\"deny\",\"provision\":["
-          "{\"type\":\"permit\"," ACTORS(ORG("a")) "}]}", "pdd" },
-        { "," OPTIN ",\"provision\":{\"provision\":["
-          "{\"type\":\"deny\"," ACTORS(ORG("a") "," ORG("b")) "}]}", "ddp" },
-        { "," OPTOUT ",\"provision\":{\"provision\":["
-          "{\"type\":\"permit\"," ACTORS(ORG("a")) "},"
-          "{\"type\":\"permit\"," ACTORS(ORG("b")) "}]}", "ppd" },
-        { "," OPTOUT ",\"provision\":{\"provision\":["
-          "{\"type\":\"permit\"," ACTORS(ORG("a") "," ORG("b")) "},"
-          "{\"type\":\"deny\"," ACTORS(ORG("b")) "}]}", "pdd" },
-        { "," OPTIN ",\"provision\":{\"provision\":["
-          "{\"type\":\"permit\"," ACTORS(ORG("a")) "}]}", "ppp" },
-        /* nested without a type, an actor, or a known type */
-        { "," OPTIN ",\"provision\":{\"provision\":["
-          "{" ACTORS(ORG("a")) "}]}", "ddd" },
-        { "," OPTIN ",\"provision\":{\"provision\":[{\"type\":\"deny\"}]}",
-          "ddd" },
-        { "," OPTOUT ",\"provision\":{\"provision\":[{\"type\":\"permit\"}]}",
-          "ddd" },
-        { "," OPTIN ",\"provision\":{\"provision\":[{\"type\":\"Deny\","
-          ACTORS(ORG("a")) "}]}", "ddd" },
-        { "," OPTIN ",\"provision\":{\"provision\":[7]}", "ddd" },
-        { "," OPTIN ",\"provision\":{\"provision\":{\"type\":\"deny\"}}",
-          "ddd" },
-        { "," OPTIN ",\"provision\":{\"provision\":[{\"type\":\"deny\","
-          "\"actor\":[]}]}", "ddd" },
-        { "," OPTIN ",\"provision\":{\"provision\":[{\"type\":\"deny\","
-          "\"actor\":" ORG("a") "}]}", "ddd" },
-        /* other constraints: a deny for everybody, a permit for nobody */
-        { "," OPTIN ",\"provision\":{\"provision\":[{\"type\":\"deny\","
-          ACTORS(ORG("a")) ",\"class\":[{\"code\":\"x\"}]}]}", "ddd" },
-        { "," OPTIN ",\"provision\":{\"provision\":[{\"type\":\"deny\","
-          "\"securityLabel\":[{\"code\":\"R\"}]}]}", "ddd" },
-        { "," OPTOUT ",\"provision\":{\"provision\":[{\"type\":\"permit\","
-          ACTORS(ORG("a")) ",\"period\":{\"end\":\"2999\"}}]}", "ddd" },
-        { "," OPTIN ",\"provision\":{\"provision\":[{\"type\":\"permit\","
-          ACTORS(ORG("a")) ",\"purpose\":[{\"code\":\"x\"}]}]}", "ppp" },
-        { "," OPTIN ",\"provision\":{\"provision\":[{\"type\":\"deny\","
-          ACTORS(ORG("a")) ",\"unheardOf\":true}]}", "ddd" },
-        /* deeper: a deny inside a dropped permit is not lost */
-        { "," OPTIN ",\"provision\":{\"provision\":[{\"type\":\"permit\","
-          ACTORS(ORG("a")) ",\"provision\":[{\"type\":\"deny\","
-          ACTORS(ORG("b")) "}]}]}", "ddd" },
-        { "," OPTIN ",\"provision\":{\"provision\":[{\"type\":\"permit\","
-          "\"class\":[],\"provision\":[{\"type\":\"permit\",\"provision\":["
-          "{\"type\":\"deny\"}]}]}]}", "ddd" },
-        { "," OPTIN ",\"provision\":{\"provision\":[{\"type\":\"permit\","
-          ACTORS(ORG("a")) ",\"provision\":[{\"type\":\"permit\"}]}]}",
-          "ppp" },
-        { "," OPTOUT ",\"provision\":{\"provision\":[{\"type\":\"permit\","
-          ACTORS(ORG("a")) ",\"provision\":[{\"type\":\"permit\"}]}]}",
-          "ddd" },
-        { "," OPTIN ",\"provision\":{\"provision\":[{\"type\":\"deny\","
-          ACTORS(ORG("a")) ",\"provision\":[{\"type\":\"permit\"}]}]}",
-          "ddd" },
-        /* a nested permit under a root with conditions is conditional */
-        { "," OPTOUT ",\"provision\":{\"class\":[{\"code\":\"x\"}],"
-          "\"provision\":[{\"type\":\"permit\"," ACTORS(ORG("a")) "}]}",
-          "ddd" },
-        { ",\"provision\":{\"type\":\"permit\"," ACTORS(ORG("a") ","
-          ORG("b")) ",\"provision\":[{\"type\":\"deny\"," ACTORS(ORG("b"))
-          "},{\"type\":\"permit\"," ACTORS(ORG("z")) "}]}", "pdd" },
-
-        /* what changes the whole */
-        { "," OPTIN ",\"modifierExtension\":[{\"url\":\"urn:x\"}]", "ddd" },
-        { "," OPTIN ",\"implicitRules\":\"urn:x\"", "ddd" },
-        { "," OPTIN ",\"extension\":[{\"url\":\"urn:x\"}]", "ppp" },
-        { "," OPTIN ",\"verification\":[{\"verified\":false}]", "ppp" },
-        { "," OPTIN "," SCOPE("patient-privacy"), "ppp" },
-        { "," OPTIN ",\"scope\":{\"coding\":[{\"code\":\"patient-privacy\"}"
-          "]}", "ppp" },
-        { "," OPTIN "," SCOPE("unheard-of"), "ddd" },
-        { "," OPTIN ",\"scope\":{\"text\":\"privacy\"}", "ddd" },
-        { "," OPTIN ",\"scope\":{\"coding\":[{\"system\":\"urn:x\","
-          "\"code\":\"research\"}]}", "ddd" }
-    };
     const char  *got;
     size_t       i;
 
-    for (i = 0; i < sizeof(table) / sizeof(table[0]); i++) {
-        got = meaning(apr_pstrcat(pool, "{" HEAD, table[i][0], "}", NULL));
-        if (strcmp(got, table[i][1]) != 0) {
-            print_error("%s: %s, expected %s\n", table[i][0], got,
-                        table[i][1]);
+    for (i = 0; i < sizeof(meanings) / sizeof(meanings[0]); i++) {
+        got = meaning(apr_pstrcat(pool, "{" HEAD, meanings[i][0], "}", NULL));
+        if (strcmp(got, meanings[i][1]) != 0) {
+            print_error("%s: %s, expected %s\n", meanings[i][0], got,
+                        meanings[i][1]);
         }
-        assert_string_equal(got, table[i][1]);
+        assert_string_equal(got, meanings[i][1]);
     }
 }
 

@@ -373,8 +373,7 @@ create_thread(void *arg)
         usleep(20000);
         if (*rc == HIE_OK) {
             *rc = hie_store_commit(tx, NULL);
-        }
-        else {
+        } else {
             hie_store_rollback(tx);
         }
     }
