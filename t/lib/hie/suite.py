@@ -20,12 +20,12 @@ RULES = ["--rules=seq=t/both/{gateway,tls}.t",
 # Of t/both those that say something about memory; the faults that are slow to
 # bring about are left out.
 SANITIZED = ("rest", "search", "identity", "consent", "gateway", "audit",
-             "bundle", "abort", "tls")
+             "bundle", "abort", "tls", "mllp", "mllp_data")
 
 # Those that let threads meet. Not mpm.t: ThreadSanitizer keeps signals back
 # from a child of prefork that waits for its turn, and it cannot be ended.
-THREADED = (*SANITIZED, "overload", "reload", "database", "mllp",
-            "mllp_data", "mllp_faults")
+THREADED = (*SANITIZED, "overload", "reload", "database",
+            "mllp_faults")
 
 
 def say(text):
@@ -130,7 +130,7 @@ def sanitized(name, option, files, jobs):
 def address_sanitizer(jobs):
     say("with AddressSanitizer and UndefinedBehaviorSanitizer (build-san/)")
     return sanitized("san", "--enable-sanitizers",
-                     programs("", ("both",), SANITIZED), jobs)
+                     programs("", ("both", "nginx"), SANITIZED), jobs)
 
 
 def thread_sanitizer(jobs):
