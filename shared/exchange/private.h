@@ -228,7 +228,7 @@ void
 hie_executor_stop(hie_executor_t *e);
 
 /* job.c */
-/* Makes the memory of the first jobs. */
+/* Makes the memory of the first jobs, and goes the way of a read once. */
 void
 hie_job_warm(hie_runtime_t *rt);
 /* hie_job_serve, but returns before the record is durable where there is one
