@@ -35,33 +35,64 @@ def files():
             yield path
 
 
+def lines_of(lines):
+    """What is wrong with single lines: (line, what)."""
+    for number, line in enumerate(lines, 1):
+        if len(line) > 80:
+            yield number, "longer than 80 columns"
+        if line != line.rstrip():
+            yield number, "white space at the end"
+        if "\t" in line:
+            yield number, "a tab"
+        if re.search(r"\b(TODO|FIXME)\b|\* XXX", line):
+            yield number, "something is left to do"
+        if re.match(r"\s*//", line):
+            yield number, "a comment that is not /* */"
+
+
+def functions(lines):
+    """What is wrong with functions: (line, what)."""
+    start = None
+    for number, line in enumerate(lines, 1):
+        after = lines[number:number + 3] + [""] * 3
+        if re.match(r"(?!typedef)[a-z].*\)\s*\{$", line):
+            yield number, "the brace of a function has a line of its own"
+        if re.match(r"static [\w *]+\b\w+\([^;=]*$", line):
+            yield number, "the type of a function has a line of its own"
+        if re.match(r"\s+(else )?(if|for|while) \(.*[^{;,&|(+?:\\]$", line) \
+                and line.count("(") == line.count(")") \
+                and after[0].strip() != "{":
+            yield number, "a body without braces"
+        if re.match(r"\s+else\b", line):
+            yield number, "else is behind the brace before it"
+        if line == "{":
+            start = number
+        elif line == "}" and start:
+            if number - start > 121:
+                yield number, "a function of more than 120 lines"
+            if any(lines[number:]) and not re.match("\n?#|\n\n.",
+                                                    "\n".join(after)):
+                yield number, "two empty lines follow a function"
+            start = None
+
+
 def layout():
-    good = True
-
-    def complain(path, line, what):
-        nonlocal good
-        good = False
-        print(f"{path.relative_to(TOP)}:{line}: {what}")
-
+    """True if all is well."""
+    found = problems()[0]
     for path in files():
+        if path.name == "model.c":               # generated
+            continue
         lines = path.read_text().splitlines()
-        generated = path.name == "model.c"
-        if len(lines) > 1000 and not generated:
-            complain(path, len(lines), "more than 1000 lines")
-        for number, line in enumerate(lines, 1):
-            if len(line) > 80:
-                complain(path, number, "longer than 80 columns")
-            if line != line.rstrip():
-                complain(path, number, "white space at the end")
-            if "\t" in line:
-                complain(path, number, "a tab")
-            if re.search(r"\b(TODO|FIXME)\b|\* XXX", line):
-                complain(path, number, "something is left to do")
-            if re.match(r"\s*//", line):
-                complain(path, number, "a comment that is not /* */")
-    for path, number, what in problems()[0]:
-        complain(path, number, what)
-    return good
+        if len(lines) > 1000:
+            found.append((path, len(lines), "more than 1000 lines"))
+        checks = [lines_of(lines)]
+        if "ngx_hie" not in path.parts:
+            checks.append(functions(lines))
+        found += [(path, number, what) for check in checks
+                  for number, what in check]
+    for path, number, what in found:
+        print(f"{path.relative_to(TOP)}:{number}: {what}")
+    return not found
 
 
 def main():
