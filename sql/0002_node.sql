@@ -29,6 +29,17 @@ END
 $function$;
 
 
+-- An outcome is written once. What a server may fill in it may not rewrite.
+CREATE FUNCTION hie.outcome_is_final() RETURNS trigger
+    LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp
+AS $function$
+BEGIN
+    RAISE insufficient_privilege
+        USING MESSAGE = 'the outcome of an audit record is final';
+END
+$function$;
+
+
 -- Makes the schema of a node unless it is there.
 --
 -- audit_log has as few indexes as possible, because every request adds a row:
@@ -81,6 +92,10 @@ BEGIN
                    'USING brin (recorded)', s);
     EXECUTE format('CREATE INDEX audit_log_open ON %I.audit_log (id) '
                    'WHERE completed IS NULL', s);
+    EXECUTE format('CREATE TRIGGER outcome_is_final BEFORE UPDATE '
+                   'ON %I.audit_log FOR EACH ROW '
+                   'WHEN (OLD.completed IS NOT NULL) '
+                   'EXECUTE FUNCTION hie.outcome_is_final()', s);
 
     EXECUTE format('CREATE TABLE %I.journal_place ('
         'journal text COLLATE "C" NOT NULL, '
@@ -145,5 +160,6 @@ END
 $function$;
 
 REVOKE ALL ON FUNCTION hie.unite_audit_logs() FROM PUBLIC;
+REVOKE ALL ON FUNCTION hie.outcome_is_final() FROM PUBLIC;
 REVOKE ALL ON FUNCTION hie.make_node(text) FROM PUBLIC;
 REVOKE ALL ON FUNCTION hie.grant_server(text, text) FROM PUBLIC;

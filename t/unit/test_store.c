@@ -551,6 +551,22 @@ test_audit_judged(void **state)
 
 
 static void
+test_outcome_is_final(void **state)
+{
+    hie_audit_row_t   row = make_judged("JZ", "permit", NULL, 0);
+    PGconn           *app = PQconnectdb(conf.database.conninfo);
+
+    assert_int_equal(write_audit(&row, 1), HIE_OK);
+    assert_int_equal(PQstatus(app), CONNECTION_OK);
+    assert_refused(app, "UPDATE hie_node_n1.audit_log SET status = 999"
+                        " WHERE id = 'JZ'");
+    assert_refused(app, "UPDATE hie_node_n1.audit_log SET completed = NULL"
+                        " WHERE id = 'JZ'");
+    PQfinish(app);
+}
+
+
+static void
 test_audit(void **state)
 {
     hie_audit_row_t      rows[6];
@@ -842,7 +858,8 @@ main(void)
         TEST(test_create_and_read), TEST(test_many_rows), TEST(test_history),
         TEST(test_delete), TEST(test_conflicts), TEST(test_concurrent_creates),
         TEST(test_rollback_and_locks), TEST(test_audit),
-        TEST(test_audit_judged), TEST(test_places),
+        TEST(test_audit_judged), TEST(test_outcome_is_final),
+        TEST(test_places),
         TEST(test_small_tables), TEST(test_pool_exhausted),
         TEST(test_backend_killed), TEST(test_statement_timeout),
         TEST(test_dead_server), TEST(test_open_refuses)
