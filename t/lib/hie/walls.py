@@ -9,7 +9,8 @@ LAYERS = {"base": 0, "fhir": 1, "hl7v2": 1, "store": 2, "cache": 2,
           "journal": 2, "access": 3, "consent": 3, "audit": 3, "exchange": 4}
 
 # What may be seen of a room from outside, where it is not ROOM.h alone.
-PUBLIC = {"base": ("base", "config")}
+PUBLIC = {"base": ("base", "config"),
+          "fhir": ("fhir", "definitions")}
 
 # The rooms that an adapter knows.
 ADAPTERS = {"mod_hie_common": ("base", "exchange"),
