@@ -107,7 +107,7 @@ audit_describe(hie_job_t *job)
     p = job->principal;
 
     row->peer = job->request.peer;
-    row->interaction = hie_str(hie_request_interaction_code(job->todo.what));
+    row->interaction = hie_str(hie_interaction(job->todo.what)->code);
     row->type = job->todo.type;
     row->query = job->todo.query;
     if (row->resource_id.ptr == NULL) {
@@ -145,50 +145,13 @@ hie_job_audit(hie_job_t *job, hie_error_t *err)
 }
 
 
-static hie_rc_t
-interact(hie_job_t *job)
+/* The statement of what the server can do names no patient and is what a
+ * client reads to learn how to authenticate; a browser asks for OPTIONS
+ * without credentials. */
+static bool
+is_open(hie_do_t what)
 {
-    switch (job->todo.what) {
-    case HIE_DO_METADATA:
-        return hie_do_metadata(job);
-
-    case HIE_DO_READ:
-    case HIE_DO_VREAD:
-        return hie_do_read(job);
-
-    case HIE_DO_SEARCH:
-        return hie_do_search(job);
-
-    case HIE_DO_CREATE:
-        return hie_do_create(job);
-
-    case HIE_DO_UPDATE:
-        return hie_do_update(job);
-
-    case HIE_DO_TRANSACTION:
-        return hie_do_transaction(job);
-    }
-
-    return hie_fail(&job->error, HIE_INTERNAL, "", "no such interaction");
-}
-
-
-static hie_may_t
-may_of(hie_do_t what)
-{
-    switch (what) {
-    case HIE_DO_SEARCH:
-        return HIE_MAY_SEARCH;
-
-    case HIE_DO_CREATE:
-        return HIE_MAY_CREATE;
-
-    case HIE_DO_UPDATE:
-        return HIE_MAY_UPDATE;
-
-    default:
-        return HIE_MAY_READ;
-    }
+    return what == HIE_DO_METADATA || what == HIE_DO_OPTIONS;
 }
 
 
@@ -196,12 +159,11 @@ static hie_rc_t
 admit(hie_job_t *job)
 {
     hie_rc_t          rc;
+    hie_may_t         may;
     hie_principal_t  *p;
 
     rc = hie_request_route(job);
-    if (rc == HIE_OK && job->todo.what == HIE_DO_METADATA) {
-        /* The statement of what the server can do names no patient and is
-         * what a client reads to learn how to authenticate. */
+    if (rc == HIE_OK && is_open(job->todo.what)) {
         return hie_request_media(job);
     }
 
@@ -220,11 +182,12 @@ admit(hie_job_t *job)
                                        job->pool);
 
     rc = hie_request_media(job);
-    if (rc != HIE_OK || job->todo.what == HIE_DO_TRANSACTION) {
-        return rc;               /* a transaction is judged by its entries */
+    may = hie_interaction(job->todo.what)->may;
+    if (rc != HIE_OK || may == 0) {
+        return rc;
     }
 
-    return hie_request_permit(job, may_of(job->todo.what), job->todo.type);
+    return hie_request_permit(job, may, job->todo.type);
 }
 
 
@@ -243,7 +206,7 @@ conclude(hie_job_t *job, hie_rc_t rc)
         hie_respond_error(job, &job->error);
     }
 
-    if (rc == HIE_OK && job->todo.what == HIE_DO_METADATA) {
+    if (rc == HIE_OK && is_open(job->todo.what)) {
         return false;
     }
 
@@ -264,7 +227,11 @@ serve(hie_job_t *job)
 
     hie_request_base_url(job);
     rc = admit(job);
-    return conclude(job, rc == HIE_OK ? interact(job) : rc);
+    if (rc == HIE_OK) {
+        rc = hie_interaction(job->todo.what)->serve(job);
+    }
+
+    return conclude(job, rc);
 }
 
 

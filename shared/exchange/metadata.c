@@ -105,3 +105,13 @@ hie_do_metadata(hie_job_t *job)
     hie_respond(job, 200, hie_buf_str(&b));
     return HIE_OK;
 }
+
+
+/* RFC 9110 section 9.3.7. */
+hie_rc_t
+hie_do_options(hie_job_t *job)
+{
+    hie_respond(job, 204, HIE_STR_NONE);
+    hie_respond_header(job, "Allow", job->todo.allow);
+    return HIE_OK;
+}

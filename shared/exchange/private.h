@@ -53,8 +53,12 @@ struct hie_runtime_t {
 
 /* What a request asks for, as it stands in the path. */
 typedef enum {
-    HIE_DO_METADATA = 1, HIE_DO_READ, HIE_DO_VREAD, HIE_DO_SEARCH,
-    HIE_DO_CREATE, HIE_DO_UPDATE, HIE_DO_TRANSACTION
+    HIE_DO_METADATA = 1, HIE_DO_OPTIONS, HIE_DO_READ, HIE_DO_VREAD,
+    HIE_DO_HISTORY, HIE_DO_HISTORY_TYPE, HIE_DO_HISTORY_SYSTEM,
+    HIE_DO_SEARCH, HIE_DO_SEARCH_SYSTEM, HIE_DO_SEARCH_COMPARTMENT,
+    HIE_DO_CREATE, HIE_DO_UPDATE, HIE_DO_UPDATE_IF, HIE_DO_PATCH,
+    HIE_DO_PATCH_IF, HIE_DO_DELETE, HIE_DO_DELETE_IF, HIE_DO_BUNDLE,
+    HIE_DO_OPERATION
 } hie_do_t;
 
 typedef struct {
@@ -63,6 +67,9 @@ typedef struct {
     hie_str_t  id;
     int64_t    version;
     hie_str_t  query;            /* search parameters, '&' separated */
+    hie_str_t  operation;        /* "$everything" */
+    hie_str_t  compartment_type; /* of a search below /[type]/[id], or "*" */
+    hie_str_t  allow;            /* methods of the place: OPTIONS and 405 */
 } hie_interaction_t;
 
 struct hie_job_t {
@@ -114,16 +121,28 @@ hie_request_authenticate(hie_job_t *job);
 hie_rc_t
 hie_request_permit(hie_job_t *job, hie_may_t may, hie_str_t type);
 hie_rc_t
-hie_request_route(hie_job_t *job);
-hie_rc_t
 hie_request_media(hie_job_t *job);
 /* Reads request->body_file, if that is where the body is. */
 hie_rc_t
 hie_request_body(hie_job_t *job, hie_str_t *body);
 void
 hie_request_base_url(hie_job_t *job);
-const char *
-hie_request_interaction_code(hie_do_t what);
+
+/* route.c: fills job->todo. */
+hie_rc_t
+hie_request_route(hie_job_t *job);
+
+/* interactions.c */
+typedef struct {
+    const char  *code;           /* as CapabilityStatement and audit name it */
+    hie_may_t    may;            /* what the scopes must permit for the type;
+                                    0: the interaction itself finds out */
+    bool         body;           /* a resource is sent */
+    hie_rc_t   (*serve)(hie_job_t *job);     /* NULL: is not served */
+} hie_interaction_def_t;
+
+const hie_interaction_def_t *
+hie_interaction(hie_do_t what);
 
 /* respond.c */
 void
@@ -136,7 +155,7 @@ hie_respond_error(hie_job_t *job, const hie_error_t *err);
 void
 hie_respond_version(hie_job_t *job, int64_t version, apr_time_t updated);
 
-/* interaction.c: the interactions; the response is filled in on HIE_OK. */
+/* read.c; the response is filled in on HIE_OK, as by all that follow. */
 hie_rc_t
 hie_do_read(hie_job_t *job);
 /* The second half of a read: what the store said, as a response. */
@@ -171,6 +190,8 @@ hie_page_open(hie_job_t *job, hie_str_t type, hie_str_t query,
 /* metadata.c */
 hie_rc_t
 hie_do_metadata(hie_job_t *job);
+hie_rc_t
+hie_do_options(hie_job_t *job);
 
 /* write.c */
 hie_rc_t

@@ -1,5 +1,5 @@
 /*
- * Who is asking, and for what: FHIR R4 section 3.1.0 (RESTful API).
+ * Who is asking, in which form: FHIR R4 section 3.1.0 (RESTful API).
  */
 
 #include <string.h>
@@ -99,247 +99,6 @@ hie_request_base_url(hie_job_t *job)
 }
 
 
-const char *
-hie_request_interaction_code(hie_do_t what)
-{
-    switch (what) {
-    case HIE_DO_METADATA:
-        return "capabilities";
-
-    case HIE_DO_READ:
-        return "read";
-
-    case HIE_DO_VREAD:
-        return "vread";
-
-    case HIE_DO_SEARCH:
-        return "search-type";
-
-    case HIE_DO_CREATE:
-        return "create";
-
-    case HIE_DO_UPDATE:
-        return "update";
-
-    case HIE_DO_TRANSACTION:
-        return "transaction";
-    }
-
-    return "unknown";
-}
-
-
-/*
- * Routing.
- */
-
-#define HIE_PATH_PARTS  4
-
-static hie_rc_t
-wrong_path(hie_job_t *job)
-{
-    return hie_fail(&job->error, HIE_NOT_FOUND, "",
-                    "there is no such place in the FHIR API: expected "
-                    "/metadata, /[type], /[type]/[id], "
-                    "/[type]/[id]/_history/[vid] or /[type]/_search");
-}
-
-
-static hie_rc_t
-wrong_method(hie_job_t *job)
-{
-    return hie_fail(&job->error, HIE_METHOD, "",
-                    "%.*s is not an interaction of this place",
-                    HIE_PRISTR(job->request.method));
-}
-
-
-static bool
-is_get(const hie_request_t *r)
-{
-    return hie_str_eqz(r->method, "GET") || hie_str_eqz(r->method, "HEAD");
-}
-
-
-/* The decoded parts of the path; -1 when it is broken or too long. */
-static int
-split_path(hie_job_t *job, hie_str_t part[HIE_PATH_PARTS])
-{
-    int        n;
-    hie_str_t  rest;
-
-    rest = job->request.path;
-    if (rest.len > 0 && rest.ptr[0] == '/') {
-        rest.ptr++;
-        rest.len--;
-    }
-
-    for (n = 0; rest.ptr != NULL && rest.len > 0; n++) {
-        if (n == HIE_PATH_PARTS) {
-            return -1;
-        }
-
-        if (!hie_url_decode(job->pool, hie_str_split(rest, '/', &rest),
-                            false, &part[n]))
-        {
-            return -1;
-        }
-    }
-
-    return n;
-}
-
-
-static hie_rc_t
-route_base(hie_job_t *job)
-{
-    if (!hie_str_eqz(job->request.method, "POST")) {
-        return wrong_method(job);
-    }
-
-    job->todo.what = HIE_DO_TRANSACTION;
-    return HIE_OK;
-}
-
-
-static hie_rc_t
-route_type(hie_job_t *job)
-{
-    if (is_get(&job->request)) {
-        job->todo.what = HIE_DO_SEARCH;
-        job->todo.query = job->request.query;
-        return HIE_OK;
-    }
-
-    if (hie_str_eqz(job->request.method, "POST")) {
-        job->todo.what = HIE_DO_CREATE;
-        return HIE_OK;
-    }
-
-    return wrong_method(job);
-}
-
-
-/* POST [type]/_search: the parameters of URL and body together. */
-static hie_rc_t
-route_search(hie_job_t *job)
-{
-    hie_rc_t   rc;
-    hie_str_t  type, body;
-
-    if (!hie_str_eqz(job->request.method, "POST")) {
-        return wrong_method(job);
-    }
-
-    job->todo.what = HIE_DO_SEARCH;
-
-    type = hie_request_header(&job->request, "Content-Type");
-    if (!hie_str_starts(type, "application/x-www-form-urlencoded")) {
-        return hie_fail(&job->error, HIE_UNSUPPORTED, "",
-                        "a search by POST is sent as "
-                        "application/x-www-form-urlencoded");
-    }
-
-    rc = hie_request_body(job, &body);
-    if (rc != HIE_OK) {
-        return rc;
-    }
-
-    body = hie_str_trim(body);
-    if (job->request.query.len == 0) {
-        job->todo.query = body;
-    } else {
-        job->todo.query = hie_str(apr_psprintf(job->pool, "%.*s&%.*s",
-            HIE_PRISTR(job->request.query), HIE_PRISTR(body)));
-    }
-
-    return HIE_OK;
-}
-
-
-static hie_rc_t
-route_instance(hie_job_t *job)
-{
-    if (is_get(&job->request)) {
-        job->todo.what = HIE_DO_READ;
-        return HIE_OK;
-    }
-
-    if (hie_str_eqz(job->request.method, "PUT")) {
-        job->todo.what = HIE_DO_UPDATE;
-        return HIE_OK;
-    }
-
-    return wrong_method(job);
-}
-
-
-static hie_rc_t
-route_version(hie_job_t *job, hie_str_t version)
-{
-    uint64_t  v;
-
-    if (!is_get(&job->request)) {
-        return wrong_method(job);
-    }
-
-    if (!hie_str_u64(version, &v) || v == 0 || v > INT64_MAX) {
-        return hie_fail(&job->error, HIE_NOT_FOUND, "",
-                        "there is no such version");
-    }
-
-    job->todo.what = HIE_DO_VREAD;
-    job->todo.version = (int64_t) v;
-    return HIE_OK;
-}
-
-
-hie_rc_t
-hie_request_route(hie_job_t *job)
-{
-    int        n;
-    hie_str_t  part[HIE_PATH_PARTS];
-
-    n = split_path(job, part);
-    if (n == 0) {
-        return route_base(job);
-    }
-
-    if (n == 1 && hie_str_eqz(part[0], "metadata")) {
-        job->todo.what = HIE_DO_METADATA;
-        return is_get(&job->request) ? HIE_OK : wrong_method(job);
-    }
-
-    if (n < 0 || !hie_fhir_is_type(part[0])) {
-        return wrong_path(job);
-    }
-
-    job->todo.type = part[0];
-    if (n == 1) {
-        return route_type(job);
-    }
-
-    if (n == 2 && hie_str_eqz(part[1], "_search")) {
-        return route_search(job);
-    }
-
-    if (!hie_fhir_is_id(part[1])) {
-        return wrong_path(job);
-    }
-
-    job->todo.id = part[1];
-    if (n == 2) {
-        return route_instance(job);
-    }
-
-    if (n == 4 && hie_str_eqz(part[2], "_history")) {
-        return route_version(job, part[3]);
-    }
-
-    return wrong_path(job);
-}
-
-
 /*
  * Media types: JSON only, by Accept, _format and Content-Type (R4 section
  * 3.1.0.1.11).
@@ -424,7 +183,6 @@ utf8_or_none(hie_str_t media)
 hie_rc_t
 hie_request_media(hie_job_t *job)
 {
-    hie_do_t   what;
     hie_str_t  format, accept, content;
 
     format = format_of(job);
@@ -437,10 +195,7 @@ hie_request_media(hie_job_t *job)
                         "this server answers in application/fhir+json");
     }
 
-    what = job->todo.what;
-    if (what != HIE_DO_CREATE && what != HIE_DO_UPDATE
-        && what != HIE_DO_TRANSACTION)
-    {
+    if (!hie_interaction(job->todo.what)->body) {
         return HIE_OK;
     }
 

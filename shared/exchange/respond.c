@@ -96,8 +96,7 @@ hie_respond_error(hie_job_t *job, const hie_error_t *err)
         break;
 
     case HIE_METHOD:
-        hie_respond_header(job, "Allow",
-                           HIE_STR("GET, HEAD, POST, PUT"));
+        hie_respond_header(job, "Allow", job->todo.allow);
         break;
 
     case HIE_BUSY:

@@ -251,14 +251,17 @@ def _(s):
 
 @both("methods that are no interaction are 405 with Allow")
 def _(s):
-    for method, path in (("DELETE", "/Patient/x"), ("PATCH", "/Patient/x"),
-                         ("POST", "/Patient/x"), ("PUT", "/Patient"),
-                         ("GET", ""), ("DELETE", "/metadata"),
-                         ("PUT", "/Patient/x/_history/1"),
-                         ("GET", "/Patient/_search")):
+    for method, path, one in (("POST", "/Patient/x", "PUT"),
+                              ("PUT", "", "POST"),
+                              ("DELETE", "/metadata", "GET"),
+                              ("PUT", "/Patient/x/_history/1", "GET"),
+                              ("GET", "/Patient/_search", "POST")):
         r = s.request(method, path)
         refused(r, 405, "not-supported")
-        check("GET" in (r.get("Allow") or ""), "Allow")
+        check(one in r.get("Allow").split(", "), f"Allow of {path}")
+        r = s.request("OPTIONS", path, token=None)
+        equal(r.status, 204, f"OPTIONS of {path}")
+        check(one in r.get("Allow").split(", "), f"Allow of {path}")
 
 
 @both("a body over the limit is 413, one at it is judged")
