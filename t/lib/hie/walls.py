@@ -10,7 +10,7 @@ LAYERS = {"base": 0, "fhir": 1, "hl7v2": 1, "store": 2, "cache": 2,
 
 # What may be seen of a room from outside, where it is not ROOM.h alone.
 PUBLIC = {"base": ("base", "config"),
-          "fhir": ("fhir", "definitions")}
+          "fhir": ("fhir", "definitions", "search_params")}
 
 # The rooms that an adapter knows.
 ADAPTERS = {"mod_hie_common": ("base", "exchange"),
