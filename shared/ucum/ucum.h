@@ -4,8 +4,9 @@
  *
  * A unit is a factor times a product of powers of the base units m, s, g,
  * rad, K, C and cd, and of arbitrary units. As UCUM has it, mol is a number,
- * an annotation is 1, and a procedure defined unit such as [iU] is comparable
- * with itself only.
+ * an annotation is 1, and an arbitrary unit such as [iU] (section 24) is
+ * comparable with itself only: here a dimension of its own, so that [iU]/mL
+ * and k[iU]/L are comparable.
  */
 
 #ifndef HIE_UCUM_H
@@ -32,7 +33,7 @@ typedef struct {
     uint16_t       arbitrary[HIE_UCUM_ARBITRARY_MAX];    /* ascending */
     hie_decimal_t  numerator;      /* the factor is a fraction, so that what */
     hie_decimal_t  denominator;    /* a decimal cannot hold stays exact */
-    hie_decimal_t  prefix;         /* of a special unit: scales its value */
+    hie_decimal_t  prefix;         /* of a special unit: scales its values */
 } hie_ucum_unit_t;
 
 /* HIE_OK or HIE_INVALID; the error says at which character (from 1) and why,

@@ -71,7 +71,7 @@ def build(name):
         run(f"build of fuzz_{name}",
             ["clang", *FLAGS, "-fsanitize=fuzzer", f"-I{TOP}/shared",
              *flags("--cflags"), source, archive, *flags("--libs"),
-             "-lpthread", "-o", program])
+             "-lpthread", "-lm", "-o", program])
     return program
 
 

@@ -5,11 +5,15 @@ import re
 from .process import TOP
 
 # An include between rooms points to a lower layer.
-LAYERS = {"base": 0, "fhir": 1, "hl7v2": 1, "store": 2, "cache": 2,
-          "journal": 2, "access": 3, "consent": 3, "audit": 3, "exchange": 4}
+LAYERS = {"base": 0, "fhir": 1, "hl7v2": 1, "ucum": 2, "fhirpath": 3,
+          "xml": 3, "validation": 4, "patch": 4, "store": 5, "cache": 5,
+          "journal": 5, "access": 6, "consent": 6, "audit": 6, "exchange": 7}
+
+# Bytes in, bytes out: no I/O, no clock, no threads.
+PURE = ("fhir", "hl7v2", "ucum", "fhirpath", "xml", "validation", "patch")
 
 # What may be seen of a room from outside, where it is not ROOM.h alone.
-PUBLIC = {"base": ("base", "config"),
+PUBLIC = {"base": ("base", "config", "decimal"),
           "fhir": ("fhir", "definitions", "search_params")}
 
 # The rooms that an adapter knows.
@@ -43,7 +47,7 @@ def problem(place, quote, header):
     if quote == "<":
         if SERVER.match(header) and (shared or place == "hiectl"):
             return "a server's header in the core"
-        if place in ("fhir", "hl7v2") and IMPURE.match(header):
+        if place in PURE and IMPURE.match(header):
             return f"{place} is pure: no I/O, no clock, no threads"
         if place not in KEPT.get(header, (place,)):
             return f"{header} is for {' and '.join(KEPT[header])}"
