@@ -48,6 +48,7 @@ typedef enum {
     HIE_TOO_LARGE,          /* 413: over a configured limit */
     HIE_UNSUPPORTED,        /* 415: media type or character set */
     HIE_UNPROCESSABLE,      /* 422: understood, and against a rule */
+    HIE_TOO_COSTLY,         /* 422: would take more work than is allowed */
     HIE_INTERNAL,           /* 500: our fault */
     HIE_BAD_GATEWAY,        /* 502: the protected server's answer is unusable */
     HIE_BUSY,               /* 503: no capacity now, try again */

@@ -25,6 +25,7 @@ static const struct {
     [HIE_TOO_LARGE]       = { 413, "too-long" },
     [HIE_UNSUPPORTED]     = { 415, "not-supported" },
     [HIE_UNPROCESSABLE]   = { 422, "business-rule" },
+    [HIE_TOO_COSTLY]      = { 422, "too-costly" },
     [HIE_INTERNAL]        = { 500, "exception" },
     [HIE_BAD_GATEWAY]     = { 502, "exception" },
     [HIE_BUSY]            = { 503, "throttled" },

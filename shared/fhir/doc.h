@@ -41,9 +41,6 @@ struct hie_doc_t {
 /* Resolves the escapes of a span that the parser has accepted. */
 hie_str_t
 hie_doc_unescape(apr_pool_t *pool, hie_str_t raw);
-/* hie_doc_member for a name that is not terminated. */
-hie_node_t
-hie_doc_member_str(const hie_doc_t *d, hie_node_t object, hie_str_t name);
 
 /* Calls `fn` for every value that a path leads to from `n`. A path is element
  * names with dots between; arrays are walked through; '|' separates paths. */

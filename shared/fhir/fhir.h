@@ -46,6 +46,8 @@ hie_doc_string(const hie_doc_t *d, hie_node_t n, apr_pool_t *pool);
 /* A member of an object by name; HIE_NODE_NONE if absent or no object. */
 hie_node_t
 hie_doc_member(const hie_doc_t *d, hie_node_t object, const char *name);
+hie_node_t
+hie_doc_member_str(const hie_doc_t *d, hie_node_t object, hie_str_t name);
 /* Children of an array or object: for (c = hie_doc_first(d, n);
  * c != HIE_NODE_NONE; c = hie_doc_next(d, c)). For an object c is the value
  * and hie_doc_name gives its name (escapes resolved). */

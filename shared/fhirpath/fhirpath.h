@@ -2,9 +2,9 @@
  * fhirpath: FHIRPath (2.0.0, the normative release N1) with what FHIR R4 adds
  * (R4 section 2.9), and of the later 2.1 and 3.0 what engines of the field
  * agree on: type(), trim, split, join, encode, decode, escape, unescape,
- * matchesFull, lowBoundary, highBoundary, precision, sort, defineVariable,
- * indexOf and lastIndexOf. Pure: the time is the caller's, what another
- * document or a terminology knows is asked by callbacks.
+ * matchesFull, lastIndexOf, lowBoundary, highBoundary, precision and sort.
+ * Pure: the time is the caller's, what another document or a terminology
+ * knows is asked by callbacks.
  *
  * An expression is compiled once and evaluated as often as you like, by any
  * number of threads. It reads the bytes of a hie_doc_t where they are; the

@@ -302,6 +302,8 @@ test_results(void **state)
     assert_int_equal(hie_rc_status(HIE_OK), 200);
     assert_int_equal(hie_rc_status(HIE_NOT_FOUND), 404);
     assert_int_equal(hie_rc_status(HIE_UNPROCESSABLE), 422);
+    assert_int_equal(hie_rc_status(HIE_TOO_COSTLY), 422);
+    assert_string_equal(hie_rc_issue(HIE_TOO_COSTLY), "too-costly");
     assert_string_equal(hie_rc_issue(HIE_UNAUTHENTICATED), "login");
     assert_int_equal(hie_rc_status((hie_rc_t) 0), 500);
     assert_int_equal(hie_rc_status((hie_rc_t) 99), 500);
