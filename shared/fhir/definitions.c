@@ -29,6 +29,10 @@ hie_type_find(hie_str_t name)
     size_t       low, high, mid, n;
     const char  *there;
 
+    if (name.len == 0) {
+        return HIE_TYPE_NONE;
+    }
+
     for (low = 0, high = hie_n_types - 1; low < high; ) {
         mid = low + (high - low) / 2;
         there = hie_types[hie_types_by_name[mid]].name;

@@ -31,6 +31,7 @@ test_types(void **state)
     assert_int_equal(hie_type_find(S("Patien")), HIE_TYPE_NONE);
     assert_int_equal(hie_type_find(S("Patients")), HIE_TYPE_NONE);
     assert_int_equal(hie_type_find(S("")), HIE_TYPE_NONE);
+    assert_int_equal(hie_type_find(HIE_STR_NONE), HIE_TYPE_NONE);
 
     t = hie_type_find(S("Patient.contact"));
     assert_int_equal(hie_types[t].kind, HIE_KIND_BACKBONE);
