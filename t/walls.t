@@ -26,6 +26,7 @@ BAD = (
     ("base", "<", "http_log.h"), ("store", "<", "ngx_core.h"),
     ("hiectl", "<", "httpd.h"), ("exchange", "<", "libpq-fe.h"),
     ("fhir", "<", "unistd.h"), ("hl7v2", "<", "sys/time.h"),
+    ("exchange", "<", "libxml/parser.h"), ("xml", "<", "pthread.h"),
     ("mod_hie_fhir", '"', "store/store.h"),
     ("mod_hie_audit", '"', "hl7v2/hl7v2.h"),
     ("ngx_hie", '"', "mod_hie_common/hie_httpd.h"),

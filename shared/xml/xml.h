@@ -4,17 +4,18 @@
  * (section 2.4.0). Pure: no I/O, no clock; from any thread.
  *
  * Both ways keep everything. Decimals keep their lexemes, strings every
- * character, a div its bytes. Members come out in the order of the definition,
- * elements must come in in it. What differs and means the same:
+ * character, a div its bytes. What differs and means the same:
  *
  *   XML -> JSON   comments and processing instructions outside of narrative,
  *                 and xsi:schemaLocation, have no place in JSON and are left
- *                 out (HIE_XML_LOSSLESS: an error); an integer's plus sign
- *                 goes; a div that declares its namespace elsewhere, or has a
- *                 prefix, is written anew with a default namespace
+ *                 out; elements need not stand in the order of the definition
+ *                 (HIE_XML_LOSSLESS: each of these is an error); an integer's
+ *                 plus sign goes; a div that declares its namespace elsewhere
+ *                 is written anew, with a default namespace
  *   JSON -> XML   what FHIR forbids because it says nothing is left out: an
  *                 empty object or array, null for a whole member, an array of
- *                 nulls; and what fills the shorter one of `name` and `_name`
+ *                 nulls; and what fills the shorter one of `name` and `_name`.
+ *                 Elements come out in the order of the definition
  *
  * Whether values are right beyond that (formats, cardinalities other than one
  * or many, invariants) is not judged here.
@@ -29,7 +30,7 @@
 #define HIE_XHTML_NS  "http://www.w3.org/1999/xhtml"
 
 /* Deepest nesting of elements, whatever a caller asks for. */
-#define HIE_XML_DEPTH_MAX  1000
+#define HIE_XML_DEPTH_MAX  400
 
 typedef enum {
     HIE_XML_PRETTY = 1,      /* writing: an element a line, narrative as is */
@@ -44,10 +45,11 @@ hie_xml_init(void);
 /*
  * A resource from XML: UTF-8, no DOCTYPE, no entity but XML's five and
  * character references, at most `max_depth` elements deep; how long it may be
- * is the caller's to bound. `json` is new, in `pool`, and parses.
+ * is the caller's to bound. `json` is new, in `pool`, and parses: it has two
+ * levels for an element at most, and one for the resource.
  *
  * HIE_INVALID: not well-formed, or a wrong namespace, element, attribute,
- * order, repetition or text. `where` is the element ("Patient.name[1].given"),
+ * repetition or text. `where` is the element ("Patient.name[1].given"),
  * the detail starts with its line. HIE_TOO_LARGE: over a bound.
  */
 hie_rc_t
@@ -75,6 +77,6 @@ hie_xml_from_json(const hie_doc_t *d, hie_node_t n, unsigned flags,
  * `where` is left empty, the caller knows it.
  */
 hie_rc_t
-hie_xhtml_check(apr_pool_t *pool, hie_str_t div, hie_error_t *err);
+hie_xhtml_check(hie_str_t div, hie_error_t *err);
 
 #endif

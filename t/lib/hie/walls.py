@@ -30,7 +30,8 @@ COMMON = {"mod_hie_common": ("mod_hie_fhir", "mod_hie_consent",
 
 # Libraries that one room keeps from all others.
 KEPT = {"libpq-fe.h": ("store", "hiectl"), "hiredis/hiredis.h": ("cache",),
-        "yaml.h": ("base",)}
+        "yaml.h": ("base",), "libxml/parser.h": ("xml",),
+        "libxml/parserInternals.h": ("xml",)}
 
 SERVER = re.compile(r"(httpd|scoreboard|(ap|http|mod|mpm|util)_\w+"
                     r"|nginx|ngx_\w+)\.h$")
