@@ -249,6 +249,36 @@ hie_fhir_relink(const hie_doc_t *d, const hie_fhir_link_t *links, size_t n,
                 apr_pool_t *pool);
 
 
+/*
+ * Representations: the same resource with less in it, or for the eye. What is
+ * left keeps its bytes.
+ */
+typedef enum {
+    HIE_SUMMARY_TRUE = 1,    /* what the definitions mark, at every level */
+    HIE_SUMMARY_TEXT,        /* text and what is mandatory */
+    HIE_SUMMARY_DATA         /* all but text */
+} hie_summary_t;
+
+typedef struct {
+    hie_summary_t  summary;  /* 0: the whole */
+    hie_str_t      elements; /* names with commas between, as of _elements; it
+                                has precedence. ptr NULL: all */
+} hie_subset_t;
+
+/* Adds to an edit of `d` what makes a part of the resource there, and the tag
+ * SUBSETTED in its meta (R4 sections 3.1.1.5.8 and 3.1.1.5.9). resourceType,
+ * id, meta and modifierExtension stay, and what is mandatory. A member that R4
+ * does not define goes, but with HIE_SUMMARY_DATA. Nothing is done to what is
+ * no resource. The edit's bytes are in `pool`. */
+void
+hie_fhir_subset(hie_edit_t *edit, const hie_doc_t *d, hie_node_t resource,
+                const hie_subset_t *subset, apr_pool_t *pool);
+
+/* JSON that parses, with an element a line; every value as it stood. */
+hie_str_t
+hie_fhir_pretty(apr_pool_t *pool, hie_str_t json);
+
+
 /* An OperationOutcome (R4 section 2.30) with one issue of severity error. */
 hie_str_t
 hie_fhir_outcome(apr_pool_t *pool, const hie_error_t *err);
