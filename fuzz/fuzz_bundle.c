@@ -1,6 +1,6 @@
 /*
  * A Bundle from bytes: refused with a place, or entries that hold together,
- * each of which can be relinked, stamped and indexed.
+ * each of which can be relinked, stamped, indexed and shortened.
  */
 
 #include <stdlib.h>
@@ -19,6 +19,33 @@ require(bool ok)
 {
     if (!ok) {
         abort();
+    }
+}
+
+
+/* Parts of it parse, and white space may be moved. */
+static void
+parts(const hie_doc_t *d, apr_pool_t *pool)
+{
+    static const hie_subset_t  subsets[] = {
+        { HIE_SUMMARY_TRUE, { NULL, 0 } }, { HIE_SUMMARY_TEXT, { NULL, 0 } },
+        { HIE_SUMMARY_DATA, { NULL, 0 } }, { 0, { "name,value,text", 15 } }
+    };
+
+    size_t        i;
+    hie_doc_t    *again;
+    hie_str_t     out;
+    hie_edit_t   *e;
+    hie_error_t   err;
+
+    for (i = 0; i < sizeof(subsets) / sizeof(subsets[0]); i++) {
+        e = hie_edit_create(pool, d);
+        hie_fhir_subset(e, d, 0, &subsets[i], pool);
+        out = hie_edit_apply(e, pool);
+        require(hie_doc_parse(pool, out, 64, &again, &err) == HIE_OK);
+        out = hie_fhir_pretty(pool, out);
+        require(hie_doc_parse(pool, out, 64, &again, &err) == HIE_OK);
+        require(hie_str_eq(hie_fhir_pretty(pool, out), out));
     }
 }
 
@@ -44,6 +71,7 @@ entry(const hie_doc_t *d, const hie_bundle_t *b, int i,
     out = hie_fhir_relink(sub, links, (size_t) b->n, pool);
     require(hie_doc_parse(pool, out, 64, &linked, &err) == HIE_OK);
 
+    parts(linked, pool);
     if (hie_fhir_check(linked, pool, &type, &err) == HIE_OK) {
         require(hie_fhir_stamp(linked, "n1", 1, 0, pool, &out, &err)
                 == HIE_OK);

@@ -191,6 +191,15 @@ admit(hie_job_t *job)
 }
 
 
+/* Another response than the one that was ready. */
+static void
+fail(hie_job_t *job, const hie_error_t *err)
+{
+    hie_respond_error(job, err);
+    hie_represent(job);
+}
+
+
 /* With the interaction done, or not: the response and its record. False:
  * there is no record to wait for. */
 static bool
@@ -206,12 +215,13 @@ conclude(hie_job_t *job, hie_rc_t rc)
         hie_respond_error(job, &job->error);
     }
 
+    hie_represent(job);
     if (rc == HIE_OK && is_open(job->todo.what)) {
         return false;
     }
 
     if (hie_job_audit(job, &err) != HIE_OK) {
-        hie_respond_error(job, &err);
+        fail(job, &err);
         return false;
     }
 
@@ -276,7 +286,7 @@ hie_job_serve(hie_job_t *job)
     if (serve(job)
         && hie_journal_wait(job->rt->audit, job->seq, &err) != HIE_OK)
     {
-        hie_respond_error(job, &err);
+        fail(job, &err);
     }
 }
 
@@ -302,7 +312,7 @@ await(hie_job_t *job)
     if (hie_journal_notify(job->rt->audit, job->seq, durable, job, &err)
         != HIE_OK)
     {
-        hie_respond_error(job, &err);
+        fail(job, &err);
         return false;
     }
 

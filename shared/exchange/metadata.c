@@ -90,7 +90,8 @@ hie_do_metadata(hie_job_t *job)
                  "\"Health information exchange\",\"url\":");
     hie_buf_add_json(&b, job->base_url);
     hie_buf_addz(&b, "},\"fhirVersion\":\"4.0.1\",\"format\":"
-                 "[\"application/fhir+json\",\"json\"],");
+                 "[\"application/fhir+json\",\"json\",\"application/fhir+xml\","
+                 "\"xml\"],");
     hie_buf_addz(&b, rest_open);
 
     for (i = 0; (type = hie_fhir_type(i)) != NULL; i++) {

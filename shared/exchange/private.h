@@ -72,6 +72,17 @@ typedef struct {
     hie_str_t  allow;            /* methods of the place: OPTIONS and 405 */
 } hie_interaction_t;
 
+/* The form of the answer. */
+#define HIE_FHIR_JSON  "application/fhir+json; charset=utf-8"
+
+typedef struct {
+    bool          known;
+    bool          xml;
+    const char   *type;          /* Content-Type */
+    bool          pretty;
+    hie_subset_t  subset;        /* of which resources: represent.c */
+} hie_media_t;
+
 struct hie_job_t {
     apr_pool_t         *pool;
     hie_runtime_t      *rt;
@@ -79,6 +90,7 @@ struct hie_job_t {
     hie_response_t      response;
     hie_error_t         error;
     hie_interaction_t   todo;
+    hie_media_t         media;
     hie_str_t           base_url;    /* scheme://host/base */
 
     hie_principal_t    *principal;
@@ -113,20 +125,40 @@ hie_rc_t
 hie_runtime_secret(hie_runtime_t *rt, unsigned char out[32],
                    hie_error_t *err);
 
-/* request.c: who and what. Each fills job->error on failure. */
+/* request.c: who, and with what. Each fills job->error on failure. */
 hie_str_t
 hie_request_header(const hie_request_t *r, const char *name);
 hie_rc_t
 hie_request_authenticate(hie_job_t *job);
 hie_rc_t
 hie_request_permit(hie_job_t *job, hie_may_t may, hie_str_t type);
-hie_rc_t
-hie_request_media(hie_job_t *job);
-/* Reads request->body_file, if that is where the body is. */
+/* Reads request->body_file, if that is where the body is. XML becomes JSON. */
 hie_rc_t
 hie_request_body(hie_job_t *job, hie_str_t *body);
 void
 hie_request_base_url(hie_job_t *job);
+
+/* media.c: fills job->media; refuses an answer (406), parameters (400) and a
+ * body (415, if the interaction has one) in a form that is not served. */
+hie_rc_t
+hie_request_media(hie_job_t *job);
+/* job->media, also if the request failed before it was looked at. */
+const hie_media_t *
+hie_request_answer(hie_job_t *job);
+/* Is it a name that FHIR's formats have, be it a general one? */
+bool
+hie_request_is_fhir(hie_str_t media);
+/* The value of _format, ptr NULL if there is none. */
+hie_str_t
+hie_request_format(hie_job_t *job);
+/* The body as JSON, by Content-Type. */
+hie_rc_t
+hie_media_body(hie_job_t *job, hie_str_t *body);
+
+/* represent.c: the response that is there, which is JSON, in the form that was
+ * asked for; once for every response. One that is no FHIR stays. */
+void
+hie_represent(hie_job_t *job);
 
 /* route.c: fills job->todo. */
 hie_rc_t

@@ -1,5 +1,5 @@
 /*
- * Who is asking, in which form: FHIR R4 section 3.1.0 (RESTful API).
+ * Who is asking, and the request's body: FHIR R4 section 3.1.0 (RESTful API).
  */
 
 #include <string.h>
@@ -99,119 +99,8 @@ hie_request_base_url(hie_job_t *job)
 }
 
 
-/*
- * Media types: JSON only, by Accept, _format and Content-Type (R4 section
- * 3.1.0.1.11).
- */
-
-static bool
-is_json(hie_str_t media)
-{
-    hie_str_t  params;
-
-    media = hie_str_trim(hie_str_split(media, ';', &params));
-    return hie_str_ieqz(media, "application/fhir+json")
-           || hie_str_ieqz(media, "application/json")
-           || hie_str_ieqz(media, "text/json")
-           || hie_str_ieqz(media, "application/json+fhir")
-           || hie_str_ieqz(media, "json");
-}
-
-
-static bool
-accepts_json(hie_str_t accept)
-{
-    hie_str_t  one, range, params;
-
-    while (accept.ptr != NULL) {
-        one = hie_str_trim(hie_str_split(accept, ',', &accept));
-        range = hie_str_trim(hie_str_split(one, ';', &params));
-        if (is_json(range) || hie_str_eqz(range, "*/*")
-            || hie_str_eqz(range, "application/*"))
-        {
-            return true;
-        }
-    }
-
-    return false;
-}
-
-
-/* The value of _format in a query, ptr NULL if there is none. */
-static hie_str_t
-format_of(hie_job_t *job)
-{
-    hie_str_t  rest, pair, name, value;
-
-    rest = job->todo.query.ptr != NULL ? job->todo.query
-                                       : job->request.query;
-    while (rest.ptr != NULL) {
-        pair = hie_str_split(rest, '&', &rest);
-        name = hie_str_split(pair, '=', &value);
-        if (hie_str_eqz(name, "_format")
-            && hie_url_decode(job->pool, value, true, &value))
-        {
-            return value;
-        }
-    }
-
-    return HIE_STR_NONE;
-}
-
-
-static bool
-utf8_or_none(hie_str_t media)
-{
-    hie_str_t  one, name, value;
-
-    hie_str_split(media, ';', &media);
-    while (media.ptr != NULL) {
-        one = hie_str_trim(hie_str_split(media, ';', &media));
-        name = hie_str_split(one, '=', &value);
-        if (hie_str_ieqz(hie_str_trim(name), "charset")) {
-            value = hie_str_trim(value);
-            return hie_str_ieqz(value, "utf-8")
-                   || hie_str_ieqz(value, "\"utf-8\"")
-                   || hie_str_ieqz(value, "utf8");
-        }
-    }
-
-    return true;
-}
-
-
-hie_rc_t
-hie_request_media(hie_job_t *job)
-{
-    hie_str_t  format, accept, content;
-
-    format = format_of(job);
-    accept = hie_request_header(&job->request, "Accept");
-
-    if (format.ptr != NULL ? !is_json(format)
-                           : accept.len > 0 && !accepts_json(accept))
-    {
-        return hie_fail(&job->error, HIE_NOT_ACCEPTABLE, "",
-                        "this server answers in application/fhir+json");
-    }
-
-    if (!hie_interaction(job->todo.what)->body) {
-        return HIE_OK;
-    }
-
-    content = hie_request_header(&job->request, "Content-Type");
-    if (!is_json(content) || !utf8_or_none(content)) {
-        return hie_fail(&job->error, HIE_UNSUPPORTED, "",
-                        "the body must be sent as application/fhir+json in "
-                        "UTF-8");
-    }
-
-    return HIE_OK;
-}
-
-
-hie_rc_t
-hie_request_body(hie_job_t *job, hie_str_t *body)
+static hie_rc_t
+load_body(hie_job_t *job, hie_str_t *body)
 {
     char     *buf;
     off_t     size;
@@ -253,4 +142,14 @@ hie_request_body(hie_job_t *job, hie_str_t *body)
 
     body->ptr = buf;
     return HIE_OK;
+}
+
+
+hie_rc_t
+hie_request_body(hie_job_t *job, hie_str_t *body)
+{
+    hie_rc_t  rc;
+
+    rc = load_body(job, body);
+    return rc == HIE_OK ? hie_media_body(job, body) : rc;
 }

@@ -8,8 +8,6 @@
 
 #include "exchange/private.h"
 
-#define FHIR_JSON  "application/fhir+json; charset=utf-8"
-
 static const char busy_body[] =
     "{\"resourceType\":\"OperationOutcome\",\"issue\":[{\"severity\":"
     "\"error\",\"code\":\"transient\",\"diagnostics\":\"The server has no "
@@ -18,7 +16,7 @@ static const char busy_body[] =
 static const hie_response_t busy = {
     503, 3,
     { { { "Content-Type", 12 },
-        { FHIR_JSON, sizeof(FHIR_JSON) - 1 } },
+        { HIE_FHIR_JSON, sizeof(HIE_FHIR_JSON) - 1 } },
       { { "Retry-After", 11 }, { "1", 1 } },
       { { "Cache-Control", 13 }, { "no-store", 8 } } },
     { busy_body, sizeof(busy_body) - 1 }
@@ -42,7 +40,7 @@ hie_respond(hie_job_t *job, int status, hie_str_t body)
     r->n_headers = 0;
     r->body = body;
     if (body.len > 0) {
-        hie_respond_header(job, "Content-Type", HIE_STR(FHIR_JSON));
+        hie_respond_header(job, "Content-Type", HIE_STR(HIE_FHIR_JSON));
     }
 
     /* What one requester may see is not for a cache between. */

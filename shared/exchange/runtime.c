@@ -10,6 +10,7 @@
 #include <apr_strings.h>
 
 #include "exchange/private.h"
+#include "xml/xml.h"
 
 static pthread_mutex_t  runtimes_lock = PTHREAD_MUTEX_INITIALIZER;
 static hie_runtime_t   *runtimes;
@@ -173,6 +174,7 @@ hie_runtime_acquire(const char *config_path, hie_runtime_kind_t kind,
 
     *out = NULL;
     apr_initialize();
+    hie_xml_init();
     pthread_mutex_lock(&runtimes_lock);
 
     for (link = &runtimes; (rt = *link) != NULL; /* void */) {

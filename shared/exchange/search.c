@@ -322,8 +322,8 @@ add_summary(search_t *s, const search_param_t *p)
         return HIE_OK;
     }
 
-    return hie_str_eqz(p->value, "false")
-           ? HIE_OK : bad_value(s, p, "false or count");
+    /* true, text and data are for who writes the answer: represent.c */
+    return HIE_OK;
 }
 
 
@@ -349,6 +349,10 @@ add_control(search_t *s, const search_param_t *p)
 
     if (hie_str_eqz(p->name, "_summary")) {
         return add_summary(s, p);
+    }
+
+    if (hie_str_eqz(p->name, "_elements")) {
+        return HIE_OK;
     }
 
     if (hie_str_eqz(p->name, "_cursor")) {

@@ -178,7 +178,7 @@ def _(s):
 def _(s):
     for query in ("nonsense=1", "identifier:nonsense=1", "family:missing=true",
                   "_sort=family", "_include=Patient:organization", "_has=x",
-                  "_count=x", "_count=-1", "_total=x", "_summary=text",
+                  "_count=x", "_count=-1", "_total=x", "_summary=some",
                   "family=%ff", "family=%zz", "_id=a_b", "organization.name=x",
                   "_id=a&_id=b", "identifier=|"):
         r = s.get(f"/Patient?{query}")
