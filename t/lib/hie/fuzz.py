@@ -18,7 +18,8 @@ FLAGS = ["-std=gnu11", "-g", "-O1", "-fno-omit-frame-pointer", "-DHIE_DEBUG",
 def flags(*what):
     return run("pkg-config", ["pkg-config", *what, "apr-1", "apr-util-1",
                               "libpq", "openssl", "jansson", "hiredis",
-                              "yaml-0.1", "libutf8proc", "libxml-2.0"]).split()
+                              "yaml-0.1", "libutf8proc", "libpcre2-8",
+                              "libxml-2.0"]).split()
 
 
 def sources():
