@@ -4,7 +4,6 @@
 
 #include "store/private.h"
 
-#include <stdlib.h>
 #include <string.h>
 
 #include <apr_strings.h>
@@ -59,7 +58,8 @@ static const char  update_sql[] =
     " SELECT w.rid, s.type, s.param, s.value"
     " FROM unnest($11::int[], $12::text[], $13::text[], $14::text[])"
     " AS s(ord, type, param, value) JOIN w ON w.ord = s.ord) "
-    "SELECT count(*) FROM w";
+    "SELECT CASE WHEN count(*) = cardinality($1::text[]) THEN count(*)"
+    " ELSE hie.conflict() END FROM w";
 
 static const char  consents_sql[] =
     "WITH x AS (DELETE FROM hie.consent"
@@ -81,6 +81,11 @@ hie_write_statements(hie_store_t *s)
     hie_store_stmt(&s->create, create_sql);
     hie_store_stmt(&s->update, update_sql);
     hie_store_stmt(&s->consents, consents_sql);
+    hie_store_stmt(&s->locks, "SELECT count(*) FROM (SELECT CASE WHEN u.shared"
+                   " THEN pg_advisory_xact_lock_shared(u.key)::text"
+                   " ELSE pg_advisory_xact_lock(u.key)::text END"
+                   " FROM unnest($1::bigint[], $2::bool[]) AS u(key, shared)"
+                   " OFFSET 0) q");
 }
 
 
@@ -109,9 +114,30 @@ hie_store_begin(hie_store_t *s, apr_pool_t *pool, hie_store_tx_t **out,
 }
 
 
+/* The one that reads of this thread go through. */
+static _Thread_local hie_store_tx_t  *bound;
+
+
+void
+hie_store_read_in(hie_store_tx_t *tx)
+{
+    bound = tx;
+}
+
+
+hie_store_tx_t *
+hie_store_bound(const hie_store_t *s)
+{
+    return bound != NULL && bound->store == s ? bound : NULL;
+}
+
+
 static void
 end_transaction(hie_store_tx_t *tx)
 {
+    if (bound == tx) {
+        bound = NULL;
+    }
     if (tx->conn != NULL) {
         hie_store_release(tx->store, tx->conn);
         tx->conn = NULL;
@@ -120,33 +146,33 @@ end_transaction(hie_store_tx_t *tx)
 
 
 hie_rc_t
-hie_store_commit(hie_store_tx_t *tx, hie_error_t *err)
+hie_store_tx_finish(hie_store_tx_t *tx, hie_op_t *ops, int n,
+                    hie_error_t *err)
 {
     hie_store_t  *s = tx->store;
-    hie_op_t      op = { &s->commit, NULL, NULL };
     hie_rc_t      rc = HIE_OK;
 
-    HIE_ASSERT_MAY_BLOCK();
-
-    if (!tx->begun) {
-        end_transaction(tx);
-        return HIE_OK;
-    }
     if (tx->conn == NULL) {
         return hie_fail(err, HIE_UNAVAILABLE, "", "the transaction was lost");
     }
+    if (tx->begun) {
+        ops[n++] = (hie_op_t) { &s->commit, NULL, NULL };
+    }
 
-    switch (hie_wire_run(tx->conn, &op, 1,
+    switch (hie_wire_run(tx->conn, ops, n,
                          s->conf->database.statement_timeout, &rc, err))
     {
     case HIE_WIRE_OK:
         /* After a failed statement COMMIT rolls back, and says so only in
          * its tag. */
-        rc = strcmp(PQcmdStatus(op.res), "COMMIT") == 0
+        rc = !tx->begun
+             || strcmp(PQcmdStatus(ops[n - 1].res), "COMMIT") == 0
              ? HIE_OK
              : hie_fail(err, HIE_CONFLICT, "",
                         "the transaction was rolled back");
-        PQclear(op.res);
+        while (n > 0) {
+            PQclear(ops[--n].res);
+        }
         break;
 
     case HIE_WIRE_LOST:
@@ -159,7 +185,21 @@ hie_store_commit(hie_store_tx_t *tx, hie_error_t *err)
     default:
         break;
     }
+    return rc;
+}
 
+
+hie_rc_t
+hie_store_commit(hie_store_tx_t *tx, hie_error_t *err)
+{
+    hie_op_t  op;
+    hie_rc_t  rc = HIE_OK;
+
+    HIE_ASSERT_MAY_BLOCK();
+
+    if (tx->begun) {
+        rc = hie_store_tx_finish(tx, &op, 0, err);
+    }
     end_transaction(tx);
     return rc;
 }
@@ -182,45 +222,6 @@ hie_store_rollback(hie_store_tx_t *tx)
         PQclear(op.res);
     }
     end_transaction(tx);
-}
-
-
-static int
-compare_keys(const void *a, const void *b)
-{
-    uint64_t  x = *(const uint64_t *) a;
-    uint64_t  y = *(const uint64_t *) b;
-
-    return (x > y) - (x < y);
-}
-
-
-hie_rc_t
-hie_store_lock(hie_store_tx_t *tx, const uint64_t *keys, int n,
-               hie_error_t *err)
-{
-    hie_params_t   params;
-    hie_stmt_t     st;
-    hie_op_t       op = { &st, &params, NULL };
-    uint64_t      *sorted;
-    hie_rc_t       rc;
-
-    HIE_ASSERT_MAY_BLOCK();
-
-    if (n == 0) {
-        return HIE_OK;
-    }
-
-    sorted = apr_pmemdup(tx->pool, keys, (size_t) n * sizeof(*keys));
-    qsort(sorted, (size_t) n, sizeof(*sorted), compare_keys);
-    hie_params_init(&params, tx->pool);
-    hie_params_keys(&params, sorted, n);
-    hie_store_stmt(&st, "SELECT count(*) FROM (SELECT pg_advisory_xact_lock(k)"
-                   " FROM unnest($1::bigint[]) k OFFSET 0) q");
-
-    rc = hie_store_tx_run(tx, &op, 1, err);
-    PQclear(op.res);
-    return rc;
 }
 
 
@@ -428,17 +429,15 @@ typedef struct {
     put_rows_t       create;
     put_rows_t       update;
     put_consents_t   consents;
-    hie_op_t         ops[3];
-    int              expected[3];    /* rows; -1: any number */
+    hie_op_t         ops[4];         /* and a COMMIT */
     int              n_ops;
 } put_t;
 
 
 static void
-add_op(put_t *w, const hie_stmt_t *st, const hie_params_t *p, int expected)
+add_op(put_t *w, const hie_stmt_t *st, const hie_params_t *p)
 {
-    w->ops[w->n_ops] = (hie_op_t) { st, p, NULL };
-    w->expected[w->n_ops++] = expected;
+    w->ops[w->n_ops++] = (hie_op_t) { st, p, NULL };
 }
 
 
@@ -465,17 +464,34 @@ collect(put_t *w, hie_store_tx_t *tx, const hie_put_t *puts, int n)
 
     w->n_ops = 0;
     if (w->create.n > 0) {
-        add_op(w, &tx->store->create, row_params(&w->create, pool, false),
-               w->create.n);
+        add_op(w, &tx->store->create, row_params(&w->create, pool, false));
     }
     if (w->update.n > 0) {
-        add_op(w, &tx->store->update, row_params(&w->update, pool, true),
-               w->update.n);
+        add_op(w, &tx->store->update, row_params(&w->update, pool, true));
     }
     if (w->consents.n > 0) {
-        add_op(w, &tx->store->consents, consent_params(&w->consents, pool),
-               -1);
+        add_op(w, &tx->store->consents, consent_params(&w->consents, pool));
     }
+}
+
+
+static hie_rc_t
+prepare_put(hie_store_tx_t *tx, const hie_put_t *puts, int n, put_t **out,
+            hie_error_t *err)
+{
+    put_t     *w = apr_palloc(tx->pool, sizeof(*w));
+    hie_rc_t   rc;
+    int        i;
+
+    for (i = 0; i < n; i++) {
+        rc = check_put(&puts[i], err);
+        if (rc != HIE_OK) {
+            return rc;
+        }
+    }
+    collect(w, tx, puts, n);
+    *out = w;
+    return HIE_OK;
 }
 
 
@@ -485,35 +501,90 @@ hie_store_put(hie_store_tx_t *tx, const hie_put_t *puts, int n,
 {
     put_t     *w;
     hie_rc_t   rc;
-    int        i;
 
     HIE_ASSERT_MAY_BLOCK();
 
-    for (i = 0; i < n; i++) {
-        rc = check_put(&puts[i], err);
-        if (rc != HIE_OK) {
-            return rc;
-        }
-    }
     if (n == 0) {
         return HIE_OK;
     }
+    rc = prepare_put(tx, puts, n, &w, err);
+    if (rc == HIE_OK) {
+        rc = hie_store_tx_run(tx, w->ops, w->n_ops, err);
+    }
+    while (rc == HIE_OK && w->n_ops > 0) {
+        PQclear(w->ops[--w->n_ops].res);
+    }
+    return rc;
+}
 
-    w = apr_palloc(tx->pool, sizeof(*w));
-    collect(w, tx, puts, n);
-    rc = hie_store_tx_run(tx, w->ops, w->n_ops, err);
-    if (rc != HIE_OK) {
+
+/* Whether all of them are new, under ids that nobody else has. */
+static bool
+all_new(const hie_put_t *puts, int n)
+{
+    int  i;
+
+    for (i = 0; i < n; i++) {
+        if (puts[i].version != 1) {
+            return false;
+        }
+    }
+    return true;
+}
+
+
+/*
+ * Where nothing went before, the statements up to the synchronisation point
+ * are a transaction by themselves. When its connection turns out to be dead,
+ * nobody knows whether it was done; new resources tell: the second time they
+ * are there.
+ */
+static hie_rc_t
+put_alone(hie_store_tx_t *tx, put_t *w, bool fresh, hie_error_t *err)
+{
+    hie_op_t  ops[4];
+    hie_rc_t  rc;
+
+    memcpy(ops, w->ops, sizeof(ops));
+    rc = hie_store_tx_finish(tx, ops, w->n_ops, err);
+    if (rc != HIE_UNAVAILABLE || !fresh
+        || PQstatus(tx->conn->pg) != CONNECTION_BAD)
+    {
         return rc;
     }
 
-    for (i = 0; i < w->n_ops; i++) {
-        if (w->expected[i] >= 0
-            && hie_result_i64(w->ops[i].res, 0, 0) != w->expected[i])
-        {
-            rc = hie_fail(err, HIE_CONFLICT, "",
-                          "another transaction changed the same resource");
-        }
-        PQclear(w->ops[i].res);
+    hie_store_release(tx->store, tx->conn);
+    tx->conn = NULL;
+    if (hie_store_acquire(tx->store, true, &tx->conn, NULL) != HIE_OK) {
+        return rc;
+    }
+    memcpy(ops, w->ops, sizeof(ops));
+    rc = hie_store_tx_finish(tx, ops, w->n_ops, err);
+    return rc == HIE_CONFLICT ? HIE_OK : rc;
+}
+
+
+hie_rc_t
+hie_store_put_commit(hie_store_tx_t *tx, const hie_put_t *puts, int n,
+                     hie_error_t *err)
+{
+    put_t     *w;
+    hie_rc_t   rc;
+
+    HIE_ASSERT_MAY_BLOCK();
+
+    if (n == 0) {
+        return hie_store_commit(tx, err);
+    }
+    rc = prepare_put(tx, puts, n, &w, err);
+    if (rc == HIE_OK) {
+        rc = tx->begun ? hie_store_tx_finish(tx, w->ops, w->n_ops, err)
+                       : put_alone(tx, w, all_new(puts, n), err);
+    }
+    if (rc == HIE_OK) {
+        end_transaction(tx);
+    } else {
+        hie_store_rollback(tx);
     }
     return rc;
 }
