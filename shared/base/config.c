@@ -118,6 +118,11 @@ static const config_key_t  fhir_keys[] = {
         1, 10000, "20"),
     KEY("max_count", CONFIG_INTEGER, AT(fhir.max_count), 1, 10000, "1000"),
     KEY("update_create", CONFIG_BOOL, AT(fhir.update_create), 0, 0, "true"),
+    KEY("conditional_delete", CONFIG_MATCHES, AT(fhir.delete_many), 0, 0,
+        "single"),
+    KEY("delete_limit", CONFIG_INTEGER, AT(fhir.delete_limit), 1, 10000,
+        "100"),
+    KEY("references", CONFIG_REFERENCES, AT(fhir.references), 0, 0, "off"),
     KEY("public_url", CONFIG_ORIGIN, AT(fhir.public_url), 0, 0, NULL),
     END
 };

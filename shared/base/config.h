@@ -18,6 +18,11 @@ typedef struct {
     bool         administrators; /* may it issue the hie/admin scope? */
 } hie_config_issuer_t;
 
+/* What is done about a literal reference that leads nowhere. */
+typedef enum {
+    HIE_REFERENCES_OFF = 1, HIE_REFERENCES_WARN, HIE_REFERENCES_ENFORCE
+} hie_references_t;
+
 typedef struct {
     const char  *path;           /* of the file itself, absolute */
 
@@ -72,6 +77,10 @@ typedef struct {
         int          default_count;   /* resources of a search page */
         int          max_count;
         bool         update_create;   /* may PUT create? */
+        bool         delete_many;     /* may DELETE Type?query delete more
+                                         than one resource? */
+        int          delete_limit;    /* and how many */
+        int          references;      /* hie_references_t */
         const char  *public_url;      /* scheme://host[:port], or NULL: Host */
     } fhir;
 
