@@ -199,12 +199,13 @@ check_deleted(hie_plan_t *p)
         return rc;
     }
 
-    p->final = true;
-    return judge(p, steps[first], HIE_CONFLICT,
-                 hie_plan_where(p, steps[first]->w, ""),
-                 apr_psprintf(p->pool, "%.*s/%.*s is referred to by another "
-                              "resource", HIE_PRISTR(steps[first]->w->type),
-                              HIE_PRISTR(steps[first]->id)));
+    rc = judge(p, steps[first], HIE_CONFLICT,
+               hie_plan_where(p, steps[first]->w, ""),
+               apr_psprintf(p->pool, "%.*s/%.*s is referred to by another "
+                            "resource", HIE_PRISTR(steps[first]->w->type),
+                            HIE_PRISTR(steps[first]->id)));
+    p->final = rc == HIE_CONFLICT;
+    return rc;
 }
 
 
