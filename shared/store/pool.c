@@ -330,7 +330,7 @@ prepare_common(hie_store_t *s, hie_conn_t *c)
     const hie_stmt_t   *stmts[] = {
         &s->read[HIE_SEE_ALL], &s->read[see], &s->current[HIE_ROW_CHANGE][see],
         &s->begin,
-        &s->commit, &s->create, &s->update
+        &s->commit, &s->create, &s->create_one, &s->update
     };
     hie_rc_t            rc;
 

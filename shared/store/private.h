@@ -170,6 +170,8 @@ struct hie_store_t {
     hie_stmt_t           commit;
     hie_stmt_t           rollback;
     hie_stmt_t           create;
+    hie_stmt_t           create_one;
+    hie_stmt_t           strings_one;
     hie_stmt_t           update;
     hie_stmt_t           consents;
 };

@@ -34,6 +34,19 @@ static const char  create_sql[] =
     " AS s(ord, type, param, value)) "
     "SELECT count(*) FROM d";
 
+/* One resource by itself, which is the rule over HTTP: a statement without
+ * arrays to take apart takes half of the time. */
+static const char  create_one_sql[] =
+    "INSERT INTO hie.resource"
+    " (rid, version, updated, deleted, type, id, patients, tokens, body)"
+    " VALUES (nextval('hie.resource_rid'), 1, $3::timestamptz, false,"
+    " $1::text, $2::text, $4::bigint[], $5::bigint[], $6::bytea)";
+
+static const char  strings_one_sql[] =
+    "INSERT INTO hie.resource_string (rid, type, param, value)"
+    " SELECT currval('hie.resource_rid'), $1::text, s.param, s.value"
+    " FROM unnest($2::text[], $3::text[]) AS s(param, value)";
+
 static const char  update_sql[] =
     "WITH d AS MATERIALIZED ("
     "SELECT u.*"
@@ -79,6 +92,8 @@ void
 hie_write_statements(hie_store_t *s)
 {
     hie_store_stmt(&s->create, create_sql);
+    hie_store_stmt(&s->create_one, create_one_sql);
+    hie_store_stmt(&s->strings_one, strings_one_sql);
     hie_store_stmt(&s->update, update_sql);
     hie_store_stmt(&s->consents, consents_sql);
     hie_store_stmt(&s->locks, "SELECT count(*) FROM (SELECT CASE WHEN u.shared"
@@ -426,6 +441,7 @@ check_put(const hie_put_t *put, hie_error_t *err)
 
 /* What one call writes, by statement. */
 typedef struct {
+    hie_params_t     one, strings;
     put_rows_t       create;
     put_rows_t       update;
     put_consents_t   consents;
@@ -442,11 +458,54 @@ add_op(put_t *w, const hie_stmt_t *st, const hie_params_t *p)
 
 
 static void
+collect_one(put_t *w, hie_store_tx_t *tx, const hie_put_t *put)
+{
+    const hie_index_t  *x = put->index;
+    hie_array_t        *param, *value;
+    int                 i;
+
+    hie_params_init(&w->one, tx->pool);
+    hie_params_str(&w->one, put->type);
+    hie_params_str(&w->one, put->id);
+    hie_params_i64(&w->one, put->updated - HIE_PG_EPOCH);
+    hie_params_keys(&w->one, x->patients, x->n_patients);
+    hie_params_keys(&w->one, x->tokens, x->n_tokens);
+    hie_params_str(&w->one, put->body);
+    add_op(w, &tx->store->create_one, &w->one);
+    if (x->n_strings == 0) {
+        return;
+    }
+
+    param = apr_palloc(tx->pool, sizeof(*param));
+    value = apr_palloc(tx->pool, sizeof(*value));
+    hie_array_init(param, tx->pool, HIE_PG_TEXT, 128);
+    hie_array_init(value, tx->pool, HIE_PG_TEXT, 128);
+    for (i = 0; i < x->n_strings; i++) {
+        hie_array_str(param, hie_str(x->strings[i].param));
+        hie_array_str(value, hie_string_indexed(x->strings[i].value));
+    }
+    hie_params_init(&w->strings, tx->pool);
+    hie_params_str(&w->strings, put->type);
+    hie_params_array(&w->strings, param);
+    hie_params_array(&w->strings, value);
+    add_op(w, &tx->store->strings_one, &w->strings);
+}
+
+
+static void
 collect(put_t *w, hie_store_tx_t *tx, const hie_put_t *puts, int n)
 {
     apr_pool_t  *pool = tx->pool;
     size_t       size[2] = { 0, 0 };
     int          i;
+
+    w->n_ops = 0;
+    if (n == 1 && puts[0].version == 1
+        && !hie_str_eqz(puts[0].type, "Consent"))
+    {
+        collect_one(w, tx, &puts[0]);
+        return;
+    }
 
     for (i = 0; i < n; i++) {
         size[puts[i].version > 1] += puts[i].body.len + 4;
@@ -462,7 +521,6 @@ collect(put_t *w, hie_store_tx_t *tx, const hie_put_t *puts, int n)
         }
     }
 
-    w->n_ops = 0;
     if (w->create.n > 0) {
         add_op(w, &tx->store->create, row_params(&w->create, pool, false));
     }
