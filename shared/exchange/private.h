@@ -83,6 +83,12 @@ typedef struct {
     hie_subset_t  subset;        /* of which resources: represent.c */
 } hie_media_t;
 
+/* What a job can share a round trip to the database with: others of its
+ * kind. */
+typedef enum {
+    HIE_ALONE = 0, HIE_READS, HIE_CREATES, HIE_TOGETHER_KINDS
+} hie_together_t;
+
 struct hie_job_t {
     apr_pool_t         *pool;
     hie_runtime_t      *rt;
@@ -112,7 +118,7 @@ struct hie_job_t {
 
     hie_job_t          *next;        /* in a queue of the executor */
     hie_work_t          work;
-    bool                read;        /* may be served together with others */
+    hie_together_t      together;
     apr_time_t          posted;
     hie_rc_t            verdict;
     const char         *connection;
@@ -196,6 +202,9 @@ hie_do_read(hie_job_t *job);
 /* The second half of a read: what the store said, as a response. */
 hie_rc_t
 hie_do_read_answer(hie_job_t *job, hie_rc_t rc, const hie_row_t *row);
+/* Several, each with its own outcome. */
+void
+hie_do_read_many(hie_job_t **jobs, hie_rc_t *rcs, int n);
 /* search.c */
 hie_rc_t
 hie_do_search(hie_job_t *job);
@@ -231,6 +240,10 @@ hie_do_options(hie_job_t *job);
 /* write.c; the engine behind it is in write.h. */
 hie_rc_t
 hie_do_create(hie_job_t *job);
+/* Several, each with its own outcome; those that have failed before are left
+ * as they are. */
+void
+hie_do_create_many(hie_job_t **jobs, hie_rc_t *rcs, int n);
 hie_rc_t
 hie_do_update(hie_job_t *job);       /* and by a condition, as the next two */
 hie_rc_t
@@ -249,9 +262,9 @@ hie_rc_t
 hie_do_meta_delete(hie_job_t *job);
 
 /* executor.c */
-/* A read of a current version, which can go together with others. */
-bool
-hie_job_is_read(hie_job_t *job);
+/* A read of a current version, or a create without a condition. */
+hie_together_t
+hie_job_together(hie_job_t *job);
 hie_rc_t
 hie_executor_start(hie_runtime_t *rt, hie_executor_t **out,
                    hie_error_t *err);
@@ -269,10 +282,10 @@ hie_job_warm(hie_runtime_t *rt);
  * now. */
 bool
 hie_job_serve_async(hie_job_t *job, hie_job_cb *cb, void *baton);
-/* The same for several reads in one round trip to the database; every one's
- * callback is called, from here or from elsewhere. */
+/* The same for several jobs of one kind in one round trip to the database;
+ * every one's callback is called, from here or from elsewhere. */
 void
-hie_jobs_read(hie_job_t **jobs, int n);
+hie_jobs_serve(hie_job_t **jobs, int n);
 /* Appends the PENDING record. Without a journal nothing leaves. */
 hie_rc_t
 hie_job_audit(hie_job_t *job, hie_error_t *err);

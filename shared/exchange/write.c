@@ -307,6 +307,106 @@ hie_do_create(hie_job_t *job)
 }
 
 
+/*
+ * Several creates in one transaction of the store. They have nothing to do
+ * with each other: where it fails, each is tried by itself.
+ */
+
+typedef struct {
+    hie_write_t  w;
+    hie_put_t    put;
+} create_t;
+
+
+static hie_rc_t
+prepare_create(hie_job_t *job, create_t *c)
+{
+    char               id[HIE_ULID_LEN + 1];
+    hie_rc_t           rc;
+    apr_time_t         now = apr_time_now();
+    hie_write_rules_t  rules = hie_write_rules(job);
+
+    rc = init_write(job, HIE_WRITE_CREATE, false, &c->w);
+    if (rc == HIE_OK) {
+        rc = parse_body(job, &c->w);
+    }
+
+    if (rc != HIE_OK) {
+        return rc;
+    }
+
+    hie_ulid(id);
+    c->w.made_id = hie_str_dup(job->pool, hie_str(id));
+    rc = hie_write_prepare(&rules, c->w.doc, c->w.type, c->w.made_id, 1, now,
+                           &c->put, &job->error);
+    c->w.status = 201;
+    c->w.version = 1;
+    c->w.updated = now;
+    c->w.n_written = 1;
+    if (rc == HIE_OK) {
+        c->w.body = c->put.body;
+        c->w.n_patients = c->put.index->n_patients;
+        c->w.patients = c->put.index->patients;
+    }
+
+    return rc;
+}
+
+
+static hie_rc_t
+put_creates(hie_job_t *job, const hie_put_t *puts, int n, hie_error_t *err)
+{
+    hie_rc_t         rc;
+    hie_store_tx_t  *tx;
+
+    rc = hie_store_begin(job->rt->store, job->pool, &tx, err);
+    return rc == HIE_OK ? hie_store_put_commit(tx, puts, n, err) : rc;
+}
+
+
+void
+hie_do_create_many(hie_job_t **jobs, hie_rc_t *rcs, int n)
+{
+    int           i, m;
+    hie_rc_t      rc = HIE_OK;
+    create_t     *all;
+    hie_put_t    *puts;
+    hie_error_t   err;
+
+    all = apr_palloc(jobs[0]->pool, sizeof(*all) * (size_t) n);
+    puts = apr_palloc(jobs[0]->pool, sizeof(*puts) * (size_t) n);
+    for (i = 0, m = 0; i < n; i++) {
+        if (rcs[i] == HIE_OK) {
+            rcs[i] = prepare_create(jobs[i], &all[i]);
+        }
+
+        if (rcs[i] == HIE_OK) {
+            puts[m++] = all[i].put;
+        }
+    }
+
+    if (m > 0) {
+        rc = put_creates(jobs[0], puts, m, &err);
+    }
+
+    for (i = 0; i < n; i++) {
+        if (rcs[i] != HIE_OK) {
+            continue;
+        }
+
+        if (rc == HIE_OK) {
+            hie_write_audit(jobs[i], &all[i].w);
+            respond_written(jobs[i], &all[i].w);
+        } else if (rc == HIE_BUSY || rc == HIE_UNAVAILABLE || m == 1) {
+            jobs[i]->error = err;
+            rcs[i] = rc;
+        } else {
+            rcs[i] = hie_do_create(jobs[i]);
+        }
+    }
+}
+
+
 /* R4 section 3.1.0.4: the id of the body must be that of the URL. */
 static hie_rc_t
 check_id(hie_job_t *job, const hie_write_t *w)
