@@ -443,7 +443,7 @@ serve_entry(hie_job_t *job, const hie_doc_t *d, const hie_bundle_t *bundle,
     type = hie_doc_get(d, e->resource, "resourceType", job->pool);
     if (hie_str_eqz(e->method, "PATCH") && hie_str_eqz(type, "Binary")) {
         media = hie_doc_get(d, e->resource, "contentType", job->pool);
-        if (!hie_patch_data(hie_doc_get(d, e->resource, "data", job->pool),
+        if (!hie_write_base64(hie_doc_get(d, e->resource, "data", job->pool),
                             job->pool, &body))
         {
             body = HIE_STR("");

@@ -61,7 +61,7 @@ set_patch(const hie_doc_t *d, const hie_bundle_entry_t *e, apr_pool_t *pool,
     data = hie_doc_raw(d, e->resource);
     if (hie_str_eqz(type, "Binary")) {
         media = hie_doc_get(d, e->resource, "contentType", pool);
-        if (!hie_patch_data(hie_doc_get(d, e->resource, "data", pool), pool,
+        if (!hie_write_base64(hie_doc_get(d, e->resource, "data", pool), pool,
                             &data))
         {
             return hie_fail(err, HIE_INVALID,
@@ -70,7 +70,7 @@ set_patch(const hie_doc_t *d, const hie_bundle_entry_t *e, apr_pool_t *pool,
         }
     }
 
-    rc = hie_patch_set(media, data, NULL, pool, w, err);
+    rc = hie_write_patch(media, data, NULL, pool, w, err);
     if (rc != HIE_OK) {
         hie_fail(err, rc, apr_pstrcat(pool, w->where, ".resource", NULL),
                  "%s", apr_pstrdup(pool, err->detail));

@@ -10,7 +10,7 @@
 
 
 bool
-hie_patch_data(hie_str_t base64, apr_pool_t *pool, hie_str_t *out)
+hie_write_base64(hie_str_t base64, apr_pool_t *pool, hie_str_t *out)
 {
     char       *p;
     size_t      i, n;
@@ -40,7 +40,7 @@ hie_patch_data(hie_str_t base64, apr_pool_t *pool, hie_str_t *out)
 
 
 hie_rc_t
-hie_patch_set(hie_str_t media, hie_str_t patch, const hie_config_t *conf,
+hie_write_patch(hie_str_t media, hie_str_t patch, const hie_config_t *conf,
               apr_pool_t *pool, hie_write_t *w, hie_error_t *err)
 {
     return hie_fail(err, HIE_UNSUPPORTED, "",

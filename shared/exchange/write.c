@@ -459,7 +459,7 @@ hie_do_patch(hie_job_t *job)
     }
 
     if (rc == HIE_OK) {
-        rc = hie_patch_set(hie_request_header(&job->request, "Content-Type"),
+        rc = hie_write_patch(hie_request_header(&job->request, "Content-Type"),
                            body, job->rt->config, job->pool, &w,
                            &job->error);
     }

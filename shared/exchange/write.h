@@ -109,11 +109,11 @@ hie_write_prepare(const hie_write_rules_t *rules, const hie_doc_t *d,
 /* patching.c: a patch in one of its forms, by its media type. HIE_UNSUPPORTED
  * for one that is not served. `w->edit` and `w->baton` are set. */
 hie_rc_t
-hie_patch_set(hie_str_t media, hie_str_t patch, const hie_config_t *conf,
+hie_write_patch(hie_str_t media, hie_str_t patch, const hie_config_t *conf,
               apr_pool_t *pool, hie_write_t *w, hie_error_t *err);
 /* Base64 (RFC 4648 section 4), white space between. False: it is none. */
 bool
-hie_patch_data(hie_str_t base64, apr_pool_t *pool, hie_str_t *out);
+hie_write_base64(hie_str_t base64, apr_pool_t *pool, hie_str_t *out);
 /* The media types that are served: Accept-Patch (RFC 5789 section 3.1). */
 #define HIE_PATCH_TYPES  "application/json-patch+json"
 
