@@ -94,7 +94,7 @@ def _(s):
 def _(s):
     org, p = s.id("org"), s.id("p")
     s.seed({"resourceType": "Organization", "id": org, "name": "x"},
-           patient(p, contact=[{"extension": [
+           patient(p, contact=[{"name": {"text": "y"}, "extension": [
                {"url": "urn:x", "valueReference":
                 {"reference": f"Organization/{org}"}}]}]))
     refused(s.delete(f"/Organization/{org}"), 409)
