@@ -107,6 +107,24 @@ work(hie_job_t *job)
 }
 
 
+/* With the lock. Whether one more thread has something to do for a kind. A few
+ * creates rather wait for the commit that is under way, and have the next one
+ * together. */
+static bool
+has_work(const hie_executor_t *e, int kind)
+{
+    int  n = e->queues[kind].n;
+
+    if (kind == HIE_ALONE || n == 0) {
+        return n > 0;
+    }
+
+    return e->lanes[kind] == 0
+           || (e->lanes[kind] < LANES
+               && (kind != HIE_CREATES || n >= BATCH / 2));
+}
+
+
 /* With the lock. Takes what a thread does next; 0: there is nothing. */
 static int
 take(hie_executor_t *e, hie_job_t *jobs[BATCH])
@@ -116,7 +134,7 @@ take(hie_executor_t *e, hie_job_t *jobs[BATCH])
 
     for (kind = HIE_READS; kind < HIE_TOGETHER_KINDS; kind++) {
         q = &e->queues[kind];
-        if (q->n == 0 || e->lanes[kind] == LANES) {
+        if (!has_work(e, kind)) {
             continue;
         }
 
@@ -317,8 +335,7 @@ hie_job_post(hie_job_t *job, hie_work_t what, hie_job_cb *cb, void *baton)
     e->n_jobs++;
 
     /* While all lanes are taken a job is found by the next that ends. */
-    w = job->together != HIE_ALONE && e->lanes[job->together] == LANES
-        ? NULL : rouse(e);
+    w = has_work(e, job->together) ? rouse(e) : NULL;
     pthread_mutex_unlock(&e->lock);
 
     if (w != NULL) {
