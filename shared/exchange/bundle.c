@@ -225,6 +225,8 @@ read_entries(void *baton, hie_store_tx_t *tx, hie_error_t *err)
     hie_job_t      *r;
     transaction_t  *t = baton;
 
+    t->job->audit.n_patients = 0;        /* of a try before this one */
+    t->job->audit.n_resources = 0;
     for (i = 0; i < t->bundle->n; i++) {
         if (t->of[i] != NULL) {
             continue;

@@ -253,7 +253,7 @@ check_update(hie_plan_t *p, hie_step_t *s, bool there, bool live)
     }
 
     /* It can neither be replaced nor made: what is withheld stays. */
-    if (s->w->withheld) {
+    if (s->w->withheld && s->w->if_match.ptr == NULL) {
         return not_known(p, s);
     }
 

@@ -239,11 +239,15 @@ def _(s):
           "headers")
     equal(s.delete("/Patient?" + mrn(value)).status, 204, "by condition")
     refused(s.put(f"/Patient/{key}", patient(key, "Changed")), 404)
+    for k in (key, mine):
+        refused(s.put(f"/Patient/{k}", patient(k),
+                      headers=[("If-Match", 'W/"1"')]), 412)
     r = s.get(f"/Patient/{key}", token=s.admin())
     equal((r.status, r.get("ETag")), (200, 'W/"1"'), "kept")
-    rows = s.audit(4)
+    rows = s.audit(6)
     equal([r["decision"] for r in rows],
-          ["deny", "permit", "permit", "deny"], "the record knows")
+          ["deny", "permit", "permit", "deny", "deny", "permit"],
+          "the record knows")
 
 
 @both("the record names what was written and whose it is")

@@ -425,6 +425,80 @@ test_reference_tokens(void **state)
 }
 
 
+typedef struct {
+    int          n;
+    const char  *places[8];
+    hie_str_t    texts[8];
+    hie_doc_t   *d;
+} referred_t;
+
+
+static void
+take_reference(void *baton, hie_node_t n, hie_str_t text)
+{
+    referred_t  *r = baton;
+
+    r->places[r->n] = hie_fhir_place(r->d, n, pool);
+    r->texts[r->n++] = text;
+}
+
+
+static void
+test_references(void **state)
+{
+    referred_t  r = { 0 };
+
+    r.d = parse("{\"resourceType\":\"Observation\",\"contained\":[{"
+                "\"resourceType\":\"Patient\",\"managingOrganization\":{"
+                "\"reference\":\"Organization/1\"}}],\"performer\":[{"
+                "\"display\":\"x\"},{\"reference\":\"Pa\\u0074ient?a=b\"}],"
+                "\"extension\":[{\"valueReference\":{\"reference\":"
+                "\"#p\"}},{\"valueUri\":\"Patient/2\"}],\"note\":"
+                "[{\"reference\":[\"Patient/3\"]}]}");
+    hie_fhir_references(r.d, pool, take_reference, &r);
+    assert_int_equal(r.n, 3);
+    assert_string_equal(r.places[0], "Observation.contained[0]"
+                                     ".managingOrganization.reference");
+    assert_true(hie_str_eqz(r.texts[0], "Organization/1"));
+    assert_string_equal(r.places[1], "Observation.performer[1].reference");
+    assert_true(hie_str_eqz(r.texts[1], "Patient?a=b"));
+    assert_string_equal(r.places[2], "Observation.extension[0]"
+                                     ".valueReference.reference");
+
+    r.d = parse("{\"resourceType\":\"Patient\"}");
+    assert_string_equal(hie_fhir_place(r.d, 0, pool), "Patient");
+}
+
+
+static void
+test_batch(void **state)
+{
+    hie_bundle_t  b;
+    hie_error_t   err;
+
+    /* what is wrong with an entry of a batch is its own outcome */
+    assert_int_equal(hie_fhir_bundle(parse(
+        "{\"resourceType\":\"Bundle\",\"type\":\"batch\",\"entry\":["
+        "{\"request\":{\"method\":\"BREW\",\"url\":\"Coffee?a=b\"},"
+        "\"resource\":{\"resourceType\":\"Coffee\"}},{\"request\":{"
+        "\"method\":\"GET\",\"url\":\"/Patient/1\",\"ifNoneMatch\":"
+        "\"W/\\\"1\\\"\",\"ifModifiedSince\":\"2026-01-01T00:00:00Z\"}}]}"),
+        3, pool, &b, &err), HIE_OK);
+    assert_int_equal(b.n, 2);
+    assert_int_equal(b.entries[0].type.len, 0);
+    assert_true(hie_str_eqz(b.entries[1].id, "1"));
+    assert_true(hie_str_eqz(b.entries[1].if_none_match, "W/\"1\""));
+    assert_true(hie_str_eqz(b.entries[1].if_modified_since,
+                            "2026-01-01T00:00:00Z"));
+
+    assert_int_equal(hie_fhir_bundle(parse(
+        "{\"resourceType\":\"Bundle\",\"type\":\"batch\",\"entry\":["
+        "{\"request\":{\"method\":\"GET\"}}]}"), 3, pool, &b, &err),
+        HIE_INVALID);
+    assert_string_equal(err.where, "Bundle.entry[0].request.url");
+}
+
+
 static void
 test_strings(void **state)
 {
@@ -770,6 +844,8 @@ main(void)
         cmocka_unit_test(test_normalize),
         cmocka_unit_test(test_tokens),
         cmocka_unit_test(test_reference_tokens),
+        cmocka_unit_test(test_references),
+        cmocka_unit_test(test_batch),
         cmocka_unit_test(test_strings),
         cmocka_unit_test(test_patients),
         cmocka_unit_test(test_params),
