@@ -20,9 +20,9 @@ typedef enum {
 
 typedef struct {
     op_kind_t    kind;
-    hie_node_t   node;      /* OP_INSERT: the object */
+    hie_node_t   node;      /* OP_INSERT: the container */
     hie_node_t   anchor;    /* OP_INSERT: goes after this child; NONE: first */
-    const char  *name;
+    const char  *name;      /* NULL: into an array */
     hie_str_t    with;
     int          seq;       /* order of the calls */
 } op_t;
@@ -96,7 +96,7 @@ find_insert(hie_edit_t *e, hie_node_t object, const char *name)
     for (i = 0; i < e->ops->nelts; i++) {
         op = &APR_ARRAY_IDX(e->ops, i, op_t);
 
-        if (op->kind == OP_INSERT && op->node == object
+        if (op->kind == OP_INSERT && op->node == object && op->name != NULL
             && strcmp(op->name, name) == 0)
         {
             return op;
@@ -144,6 +144,30 @@ hie_edit_set(hie_edit_t *e, hie_node_t object, const char *name,
 
     op = add_op(e, OP_INSERT, object);
     op->name = apr_pstrdup(e->ops->pool, name);
+    op->with = with;
+    op->anchor = anchor;
+}
+
+
+void
+hie_edit_insert(hie_edit_t *e, hie_node_t array, hie_node_t before,
+                hie_str_t with)
+{
+    hie_node_t   c, anchor = HIE_NODE_NONE;
+    op_t        *op;
+
+    if (hie_doc_kind(e->doc, array) != HIE_NODE_ARRAY) {
+        return;
+    }
+
+    for (c = hie_doc_first(e->doc, array);
+         c != HIE_NODE_NONE && c != before;
+         c = hie_doc_next(e->doc, c))
+    {
+        anchor = c;
+    }
+
+    op = add_op(e, OP_INSERT, array);
     op->with = with;
     op->anchor = anchor;
 }
@@ -213,9 +237,9 @@ copy_lead(apply_t *ap, uint32_t to, bool first)
 }
 
 
-/* A new member, indented like the child `like`. */
+/* A new member or element, indented like the child `like`. */
 static void
-put_member(apply_t *ap, const op_t *op, const hie_tape_t *like, bool first)
+put_child(apply_t *ap, const op_t *op, const hie_tape_t *like, bool first)
 {
     const char  *p, *end;
 
@@ -235,11 +259,13 @@ put_member(apply_t *ap, const op_t *op, const hie_tape_t *like, bool first)
         hie_buf_add(&ap->out, p, (size_t) (end - p));
     }
 
-    hie_buf_add_json(&ap->out, hie_str(op->name));
-    hie_buf_addc(&ap->out, ':');
+    if (op->name != NULL) {
+        hie_buf_add_json(&ap->out, hie_str(op->name));
+        hie_buf_addc(&ap->out, ':');
 
-    if (like != NULL && ap->doc->text[like->start - 1] == ' ') {
-        hie_buf_addc(&ap->out, ' ');
+        if (like != NULL && ap->doc->text[like->start - 1] == ' ') {
+            hie_buf_addc(&ap->out, ' ');
+        }
     }
 
     hie_buf_adds(&ap->out, op->with);
@@ -310,7 +336,7 @@ apply_container(apply_t *ap, hie_node_t n)
     copy_to(ap, ap->doc->nodes[n].start + 1);
 
     for (; insert < insert_end && insert->anchor == HIE_NODE_NONE; insert++) {
-        put_member(ap, insert, like, first);
+        put_child(ap, insert, like, first);
         first = false;
     }
 
@@ -320,7 +346,7 @@ apply_container(apply_t *ap, hie_node_t n)
         }
 
         for (; insert < insert_end && insert->anchor == c; insert++) {
-            put_member(ap, insert, &ap->doc->nodes[c], first);
+            put_child(ap, insert, &ap->doc->nodes[c], first);
             first = false;
         }
     }
@@ -346,7 +372,7 @@ hie_edit_apply(hie_edit_t *e, apr_pool_t *pool)
             return op->with;
         }
 
-        size += op->with.len + (op->name != NULL ? strlen(op->name) + 64 : 0);
+        size += op->with.len + 64 + (op->name != NULL ? strlen(op->name) : 0);
     }
 
     ap.doc = e->doc;

@@ -88,6 +88,12 @@ hie_edit_remove(hie_edit_t *e, hie_node_t n);
 void
 hie_edit_set(hie_edit_t *e, hie_node_t object, const char *name,
              hie_str_t with, const char *after);
+/* Puts an element into an array: before the element `before`, or at the end if
+ * that is HIE_NODE_NONE. Several at one place stand in the order of the
+ * calls. */
+void
+hie_edit_insert(hie_edit_t *e, hie_node_t array, hie_node_t before,
+                hie_str_t with);
 hie_str_t
 hie_edit_apply(hie_edit_t *e, apr_pool_t *pool);
 

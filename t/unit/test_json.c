@@ -486,6 +486,32 @@ test_set(void **state)
 
 
 static void
+test_insert(void **state)
+{
+    hie_doc_t   *d = parse("[10, [ ], [\n  1\n]]");
+    hie_edit_t  *e = hie_edit_create(pool, d);
+    hie_node_t   ten = hie_doc_first(d, 0), empty = hie_doc_next(d, ten);
+    hie_node_t   one = hie_doc_next(d, empty);
+
+    hie_edit_insert(e, 0, ten, HIE_STR("1"));
+    hie_edit_insert(e, 0, ten, HIE_STR("2"));
+    hie_edit_insert(e, 0, one, HIE_STR("3"));
+    hie_edit_insert(e, 0, HIE_NODE_NONE, HIE_STR("{}"));
+    hie_edit_insert(e, empty, HIE_NODE_NONE, HIE_STR("4"));
+    hie_edit_insert(e, one, HIE_NODE_NONE, HIE_STR("5"));
+    hie_edit_insert(e, ten, HIE_NODE_NONE, HIE_STR("6"));    /* no array */
+    is(hie_edit_apply(e, pool),
+       "[1,2,10, [4 ], 3, [\n  1,\n  5\n], {}]");
+
+    /* the element moves: it goes, and comes elsewhere */
+    e = hie_edit_create(pool, d);
+    hie_edit_remove(e, ten);
+    hie_edit_insert(e, 0, HIE_NODE_NONE, hie_doc_raw(d, ten));
+    is(hie_edit_apply(e, pool), "[ [ ], [\n  1\n], 10]");
+}
+
+
+static void
 test_edit_nested(void **state)
 {
     hie_doc_t   *d = parse("{ \"a\" : { \"b\" : [ 1.50 , { \"c\":-0.0 } ] } ,"
@@ -563,6 +589,7 @@ main(void)
         cmocka_unit_test(test_sub),
         cmocka_unit_test(test_remove),
         cmocka_unit_test(test_set),
+        cmocka_unit_test(test_insert),
         cmocka_unit_test(test_edit_nested)
     };
 
