@@ -69,6 +69,13 @@ hie_xml_from_json(const hie_doc_t *d, hie_node_t n, unsigned flags,
                   hie_buf_t *out, hie_error_t *err);
 
 /*
+ * XML of any kind: within the same bounds as a resource, for what reads it with
+ * libxml2 then. HIE_INVALID or HIE_TOO_LARGE; `where` is empty.
+ */
+hie_rc_t
+hie_xml_check(hie_str_t xml, int max_depth, hie_error_t *err);
+
+/*
  * Narrative (Narrative.div, the string without JSON escapes): one div in the
  * XHTML namespace with the elements and attributes that section 2.4.0 permits,
  * nothing active, nothing that reaches outside but links and images; and not
