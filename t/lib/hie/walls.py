@@ -30,8 +30,9 @@ COMMON = {"mod_hie_common": ("mod_hie_fhir", "mod_hie_consent",
 
 # Libraries that one room keeps from all others.
 KEPT = {"libpq-fe.h": ("store", "hiectl"), "hiredis/hiredis.h": ("cache",),
-        "yaml.h": ("base",), "libxml/parser.h": ("xml",),
-        "libxml/parserInternals.h": ("xml",)}
+        "yaml.h": ("base",), "libxml/parser.h": ("xml", "patch"),
+        "libxml/parserInternals.h": ("xml",), "libxml/tree.h": ("patch",),
+        "libxml/xpath.h": ("patch",), "libxml/xpathInternals.h": ("patch",)}
 
 SERVER = re.compile(r"(httpd|scoreboard|(ap|http|mod|mpm|util)_\w+"
                     r"|nginx|ngx_\w+)\.h$")
