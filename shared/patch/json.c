@@ -374,9 +374,9 @@ hie_patch_json(const hie_doc_t *d, const hie_doc_t *patch,
                hie_str_t *out, hie_error_t *err)
 {
     hie_patch_run_t   run;
-    operation_t      *operations;
+    operation_t      *operations = NULL;
     hie_rc_t          rc;
-    size_t            n, i;
+    size_t            n = 0, i;
 
     *out = HIE_STR_NONE;
     hie_patch_start(&run, d, limits, pool, err);
