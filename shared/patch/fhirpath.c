@@ -735,9 +735,9 @@ hie_patch_fhirpath(const hie_doc_t *d, const hie_doc_t *patch,
                    apr_pool_t *pool, hie_str_t *out, hie_error_t *err)
 {
     state_t       s;
-    operation_t  *operations;
+    operation_t  *operations = NULL;
     hie_rc_t      rc;
-    size_t        n, i;
+    size_t        n = 0, i;
 
     memset(&s, 0, sizeof(s));
     *out = HIE_STR_NONE;
