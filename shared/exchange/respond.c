@@ -6,7 +6,7 @@
 
 #include <apr_strings.h>
 
-#include "exchange/private.h"
+#include "exchange/write.h"
 
 static const char busy_body[] =
     "{\"resourceType\":\"OperationOutcome\",\"issue\":[{\"severity\":"
@@ -98,6 +98,14 @@ hie_respond_error(hie_job_t *job, const hie_error_t *err)
         hie_respond_header(job, "Allow", job->todo.allow.len > 0
                                          ? job->todo.allow
                                          : HIE_STR("OPTIONS"));
+        break;
+
+    case HIE_UNSUPPORTED:
+        /* RFC 5789 section 2.2 */
+        if (job->accept_patch) {
+            hie_respond_header(job, "Accept-Patch", HIE_STR(HIE_PATCH_TYPES));
+        }
+
         break;
 
     case HIE_BUSY:

@@ -464,6 +464,10 @@ hie_do_patch(hie_job_t *job)
                            &job->error);
     }
 
+    if (rc == HIE_UNSUPPORTED) {
+        job->accept_patch = true;
+    }
+
     return rc == HIE_OK ? run(job, &w) : rc;
 }
 

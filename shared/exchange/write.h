@@ -115,7 +115,9 @@ hie_write_patch(hie_str_t media, hie_str_t patch, const hie_config_t *conf,
 bool
 hie_write_base64(hie_str_t base64, apr_pool_t *pool, hie_str_t *out);
 /* The media types that are served: Accept-Patch (RFC 5789 section 3.1). */
-#define HIE_PATCH_TYPES  "application/json-patch+json"
+#define HIE_PATCH_TYPES  "application/json-patch+json, "                      \
+                         "application/xml-patch+xml, "                        \
+                         "application/fhir+json, application/fhir+xml"
 
 /* write.c: what a requester prefers to get back (R4 section 3.1.0.1.4). */
 typedef enum {
