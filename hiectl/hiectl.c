@@ -30,7 +30,7 @@ static const command_t commands[] = {
       "bring the database to this version, and make this node's schema" },
     { "config", ctl_config, "check",
       "check hie.yaml and the keys it names" },
-    { "load", ctl_load, "[--again] FILE...",
+    { "load", ctl_load, "[--again] [--no-validation] FILE...",
       "load transaction and collection Bundles (JSON) and NDJSON" },
     { "token", ctl_token,
       "[--subject S] [--scope S] [--organization O]... [--expires SECONDS]",

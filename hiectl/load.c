@@ -16,6 +16,8 @@ typedef struct {
     int          file;           /* from 1 */
     int          files;
     bool         terminal;
+    bool         again;
+    bool         unchecked;
     int          shown;          /* permille, so that it is not drawn in vain */
 } bar_t;
 
@@ -47,15 +49,15 @@ progress(void *baton, int64_t done, int64_t total)
 
 
 static int
-load_one(hie_runtime_t *rt, bar_t *bar, bool again, int64_t *resources,
-         int *skipped)
+load_one(hie_runtime_t *rt, bar_t *bar, int64_t *resources, int *skipped)
 {
     hie_rc_t           rc;
     hie_error_t        err;
     hie_load_result_t  result;
 
     bar->shown = -1;
-    rc = hie_load_file(rt, bar->path, again, progress, bar, &result, &err);
+    rc = hie_load_file(rt, bar->path, bar->again, bar->unchecked, progress, bar,
+                       &result, &err);
     if (bar->terminal) {
         fprintf(stderr, "\r\033[K");
     }
@@ -80,15 +82,22 @@ int
 ctl_load(ctl_t *ctl, int argc, char **argv)
 {
     int             i, code, skipped, failed;
-    bool            again;
     bar_t           bar;
     int64_t         resources;
     hie_error_t     err;
     hie_runtime_t  *rt;
 
-    again = argc > 1 && strcmp(argv[1], "--again") == 0;
-    argc -= 1 + again;
-    argv += 1 + again;
+    memset(&bar, 0, sizeof(bar));
+    for (argc--, argv++; argc > 0; argc--, argv++) {
+        if (strcmp(argv[0], "--again") == 0) {
+            bar.again = true;
+        } else if (strcmp(argv[0], "--no-validation") == 0) {
+            bar.unchecked = true;
+        } else {
+            break;
+        }
+    }
+
     if (argc == 0) {
         return ctl_usage("'load' expects at least one file");
     }
@@ -106,14 +115,13 @@ ctl_load(ctl_t *ctl, int argc, char **argv)
     resources = 0;
     skipped = 0;
     failed = 0;
-    memset(&bar, 0, sizeof(bar));
     bar.terminal = isatty(STDERR_FILENO) && !ctl->json;
     bar.files = argc;
 
     for (i = 0; i < argc; i++) {
         bar.path = argv[i];
         bar.file = i + 1;
-        failed += load_one(rt, &bar, again, &resources, &skipped)
+        failed += load_one(rt, &bar, &resources, &skipped)
                   != EXIT_DONE;
     }
 

@@ -123,6 +123,7 @@ static const config_key_t  fhir_keys[] = {
     KEY("delete_limit", CONFIG_INTEGER, AT(fhir.delete_limit), 1, 10000,
         "100"),
     KEY("references", CONFIG_REFERENCES, AT(fhir.references), 0, 0, "off"),
+    KEY("validation", CONFIG_VALIDATION, AT(fhir.validation), 0, 0, "full"),
     KEY("public_url", CONFIG_ORIGIN, AT(fhir.public_url), 0, 0, NULL),
     END
 };

@@ -23,6 +23,11 @@ typedef enum {
     HIE_REFERENCES_OFF = 1, HIE_REFERENCES_WARN, HIE_REFERENCES_ENFORCE
 } hie_references_t;
 
+/* What is checked of a resource that is written. */
+typedef enum {
+    HIE_VALIDATION_OFF = 1, HIE_VALIDATION_STRUCTURE, HIE_VALIDATION_FULL
+} hie_validation_t;
+
 typedef struct {
     const char  *path;           /* of the file itself, absolute */
 
@@ -81,6 +86,7 @@ typedef struct {
                                          than one resource? */
         int          delete_limit;    /* and how many */
         int          references;      /* hie_references_t */
+        int          validation;      /* hie_validation_t */
         const char  *public_url;      /* scheme://host[:port], or NULL: Host */
     } fhir;
 

@@ -16,6 +16,7 @@ typedef enum {
     CONFIG_DECISION,        /* bool: permit or deny */
     CONFIG_MATCHES,         /* bool: multiple or single */
     CONFIG_REFERENCES,      /* int: hie_references_t */
+    CONFIG_VALIDATION,      /* int: hie_validation_t */
     CONFIG_TEXT,            /* const char *, as are all that follow */
     CONFIG_NODE,
     CONFIG_ALGORITHM,

@@ -256,6 +256,12 @@ static const char *const  reference_words[] = {
 };
 
 
+/* As hie_validation_t counts them. */
+static const char *const  validation_words[] = {
+    "off", "structure", "full", NULL
+};
+
+
 /* The number of the word, from 1. */
 static config_verdict_t
 set_word(hie_str_t text, const char *const *words, char *member)
@@ -299,6 +305,9 @@ hie_config_set(const config_key_t *key, hie_str_t text, const char *dir,
     case CONFIG_REFERENCES:
         return set_word(text, reference_words, member);
 
+    case CONFIG_VALIDATION:
+        return set_word(text, validation_words, member);
+
     default:
         break;
     }
@@ -335,6 +344,7 @@ hie_config_expected(const config_key_t *key, char *buf, size_t size)
         [CONFIG_DECISION] = "permit or deny",
         [CONFIG_MATCHES] = "single or multiple",
         [CONFIG_REFERENCES] = "off, warn or enforce",
+        [CONFIG_VALIDATION] = "off, structure or full",
         [CONFIG_TEXT] = "a text that is not empty",
         [CONFIG_NODE] = "a name of at most 31 characters that begins with a "
                         "letter: lower case letters, digits and _",

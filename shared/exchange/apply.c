@@ -16,10 +16,63 @@
 #define PAUSE_MAX 200000
 
 
+/* An error inside a resource of a list is one of the list: the type at the
+ * head of its place gives way to the entry. */
+static hie_rc_t
+place_error(const char *where, apr_pool_t *pool, hie_rc_t rc,
+            hie_error_t *err)
+{
+    const char  *below;
+
+    if (rc == HIE_OK || where[0] == '\0'
+        || strncmp(err->where, where, strlen(where)) == 0)
+    {
+        return rc;
+    }
+
+    below = err->where + strcspn(err->where, ".[");
+    return hie_fail(err, rc, apr_pstrcat(pool, where, ".resource", below,
+                                         NULL),
+                    "%s", apr_pstrdup(pool, err->detail));
+}
+
+
+/* With all that is wrong in the outcome. */
+static hie_rc_t
+validate(const hie_write_rules_t *rules, const char *where,
+         const hie_doc_t *d, hie_error_t *err)
+{
+    hie_rc_t                rc;
+    hie_issues_t            issues;
+    hie_validate_options_t  options = {
+        .flags = rules->conf->fhir.validation == HIE_VALIDATION_FULL
+                 ? HIE_VALIDATE_WRITE : 0
+    };
+
+    if (rules->validator == NULL) {
+        return HIE_OK;
+    }
+
+    if (where[0] != '\0') {
+        options.expression = hie_str(apr_pstrcat(rules->pool, where,
+                                                 ".resource", NULL));
+    }
+
+    rc = hie_validate(rules->validator, d, 0, &options, rules->pool, &issues,
+                      err);
+    if (rc != HIE_OK && rules->outcome != NULL) {
+        *rules->outcome = hie_validation_outcome(rules->pool, &issues);
+    }
+
+    return rc;
+}
+
+
 hie_rc_t
-hie_write_prepare(const hie_write_rules_t *rules, const hie_doc_t *d,
-                  hie_str_t type, hie_str_t id, int64_t version,
-                  apr_time_t now, hie_put_t *put, hie_error_t *err)
+hie_write_prepare(const hie_write_rules_t *rules, const char *where,
+                  const hie_doc_t *d, hie_str_t type, hie_str_t id,
+                  int64_t version, apr_time_t now, hie_put_t *put,
+                  hie_error_t *err)
 {
     hie_rc_t            rc;
     hie_str_t           own;
@@ -41,12 +94,16 @@ hie_write_prepare(const hie_write_rules_t *rules, const hie_doc_t *d,
     }
 
     if (rc == HIE_OK) {
+        rc = validate(rules, where, d, err);
+    }
+
+    if (rc == HIE_OK) {
         rc = hie_fhir_stamp(d, hie_str_z(pool, id), version, now, pool,
                             &put->body, err);
     }
 
     if (rc != HIE_OK) {
-        return rc;
+        return place_error(where, pool, rc, err);
     }
 
     index = apr_palloc(pool, sizeof(*index));
@@ -63,25 +120,7 @@ hie_write_prepare(const hie_write_rules_t *rules, const hie_doc_t *d,
     rc = hie_consent_rows(d, rules->base_url, pool, &consents,
                           &put->n_consents, err);
     put->consents = consents;
-    return rc;
-}
-
-
-/* An error inside a resource of a list is one of the list: the type at the
- * head of its place gives way to the entry. */
-static hie_rc_t
-place_error(hie_plan_t *p, const hie_write_t *w, hie_rc_t rc)
-{
-    const char  *below;
-
-    if (rc == HIE_OK || w->where[0] == '\0') {
-        return rc;
-    }
-
-    below = p->err->where + strcspn(p->err->where, ".[");
-    return hie_fail(p->err, rc, apr_pstrcat(p->pool, w->where, ".resource",
-                                            below, NULL),
-                    "%s", apr_pstrdup(p->pool, p->err->detail));
+    return place_error(where, pool, rc, err);
 }
 
 
@@ -223,12 +262,12 @@ write_step(hie_plan_t *p, hie_step_t *s)
 
     version = s->now != NULL && s->now->exists ? s->now->row.version + 1 : 1;
     if (rc == HIE_OK) {
-        rc = hie_write_prepare(p->rules, s->doc, s->w->type, s->id, version,
-                               p->now, put, p->err);
+        rc = hie_write_prepare(p->rules, s->w->where, s->doc, s->w->type,
+                               s->id, version, p->now, put, p->err);
     }
 
     if (rc != HIE_OK) {
-        return place_error(p, s->w, rc);
+        return place_error(s->w->where, p->pool, rc, p->err);
     }
 
     s->put = put;

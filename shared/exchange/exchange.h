@@ -175,7 +175,8 @@ hie_worker_run(hie_runtime_t *rt, _Atomic bool *stop, hie_error_t *err);
 
 /*
  * Loading: for hiectl. One Bundle or one line of NDJSON after the other; ids
- * are kept, `urn:uuid` references are resolved.
+ * are kept, `urn:uuid` references are resolved. `again`: also what was loaded
+ * before; `unchecked`: resources are not validated.
  */
 typedef void hie_load_progress_cb(void *baton, int64_t done, int64_t total);
 
@@ -186,7 +187,7 @@ typedef struct {
 
 HIE_BLOCKING hie_rc_t
 hie_load_file(hie_runtime_t *rt, const char *path, bool again,
-              hie_load_progress_cb *progress, void *baton,
+              bool unchecked, hie_load_progress_cb *progress, void *baton,
               hie_load_result_t *out, hie_error_t *err);
 
 #endif

@@ -120,7 +120,8 @@ apply_bundle(load_t *l, const hie_doc_t *d, const hie_bundle_t *bundle,
     hie_write_rules_t   rules = {
         .conf = l->rt->config, .visible = &all, .pool = pool,
         .base_url = hie_str(l->rt->config->fhir.public_url),
-        .keep_ids = true, .links = true, .unchecked = l->unchecked,
+        .keep_ids = true, .links = true,
+        .validator = l->unchecked ? NULL : l->rt->validator,
         .before = set_state, .baton = &state
     };
 
@@ -346,7 +347,7 @@ load(load_t *l, bool again)
 
 hie_rc_t
 hie_load_file(hie_runtime_t *rt, const char *path, bool again,
-              hie_load_progress_cb *progress, void *baton,
+              bool unchecked, hie_load_progress_cb *progress, void *baton,
               hie_load_result_t *out, hie_error_t *err)
 {
     load_t    l;
@@ -356,6 +357,7 @@ hie_load_file(hie_runtime_t *rt, const char *path, bool again,
     memset(&l, 0, sizeof(l));
     l.rt = rt;
     l.path = path;
+    l.unchecked = unchecked;
     l.progress = progress;
     l.baton = baton;
     l.out = out;

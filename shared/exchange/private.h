@@ -17,6 +17,7 @@
 #include "fhir/fhir.h"
 #include "journal/journal.h"
 #include "store/store.h"
+#include "validation/validation.h"
 
 #define HIE_MESSAGE_JOURNAL  "hl7v2"
 
@@ -33,7 +34,9 @@ struct hie_runtime_t {
     hie_store_t         *store;
     hie_access_t        *access;
     hie_journal_t       *audit;
+    hie_validator_t     *validator;
 
+    pthread_mutex_t      compile_lock;   /* of the validator */
     pthread_mutex_t      lock;         /* of the two below */
     hie_journal_t       *messages;     /* opened by the first message */
     bool                 secret_known;

@@ -57,6 +57,33 @@ runtime_stop(hie_runtime_t *rt)
 }
 
 
+static void
+compile_lock(void *baton, bool on)
+{
+    hie_runtime_t  *rt = baton;
+
+    if (on) {
+        pthread_mutex_lock(&rt->compile_lock);
+    } else {
+        pthread_mutex_unlock(&rt->compile_lock);
+    }
+}
+
+
+/* In a pool of its own: it allocates whenever a type comes first. */
+static void
+make_validator(hie_runtime_t *rt)
+{
+    hie_validator_options_t  options = { .lock = compile_lock,
+                                         .lock_baton = rt };
+
+    if (rt->config->fhir.validation != HIE_VALIDATION_OFF) {
+        rt->validator = hie_validator_create(
+            hie_pool_create(rt->pool, "hie-validator"), &options);
+    }
+}
+
+
 static hie_rc_t
 runtime_start(hie_runtime_t *rt, const char *path, int warm_ms,
               hie_error_t *err)
@@ -79,6 +106,7 @@ runtime_start(hie_runtime_t *rt, const char *path, int warm_ms,
         return rc;
     }
 
+    make_validator(rt);
     options.segment = rt->config->journal.segment;
     options.buffer = rt->config->journal.buffer;
     rc = hie_journal_open(rt->pool, rt->config->journal.directory,
@@ -118,6 +146,7 @@ runtime_free(hie_runtime_t *rt)
     }
 
     pthread_mutex_destroy(&rt->lock);
+    pthread_mutex_destroy(&rt->compile_lock);
     pthread_mutex_destroy(&rt->spare_lock);
     pthread_cond_destroy(&rt->stopped);
     apr_pool_destroy(rt->pool);
@@ -130,6 +159,7 @@ init_sync(hie_runtime_t *rt)
     pthread_condattr_t  attr;
 
     pthread_mutex_init(&rt->lock, NULL);
+    pthread_mutex_init(&rt->compile_lock, NULL);
     pthread_mutex_init(&rt->spare_lock, NULL);
     pthread_condattr_init(&attr);
     pthread_condattr_setclock(&attr, CLOCK_MONOTONIC);

@@ -129,7 +129,7 @@ transform(worker_t *w, const hie_message_record_t *r, hie_error_t *err)
     hie_write_rules_t    rules = {
         .conf = conf, .visible = &all, .pool = w->scratch,
         .base_url = hie_str(conf->fhir.public_url), .links = true,
-        .before = set_place, .baton = w
+        .validator = w->rt->validator, .before = set_place, .baton = w
     };
 
     rc = hie_hl7_parse(w->scratch, r->message, &m, err);

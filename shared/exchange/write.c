@@ -160,7 +160,7 @@ hie_write_rules(hie_job_t *job)
     return (hie_write_rules_t) {
         .conf = job->rt->config, .visible = &job->decision->visible,
         .base_url = job->base_url, .pool = job->pool,
-        .outcome = &job->outcome
+        .validator = job->rt->validator, .outcome = &job->outcome
     };
 }
 
@@ -337,8 +337,8 @@ prepare_create(hie_job_t *job, create_t *c)
 
     hie_ulid(id);
     c->w.made_id = hie_str_dup(job->pool, hie_str(id));
-    rc = hie_write_prepare(&rules, c->w.doc, c->w.type, c->w.made_id, 1, now,
-                           &c->put, &job->error);
+    rc = hie_write_prepare(&rules, "", c->w.doc, c->w.type, c->w.made_id, 1,
+                           now, &c->put, &job->error);
     c->w.status = 201;
     c->w.version = 1;
     c->w.updated = now;

@@ -71,7 +71,7 @@ typedef struct {
     bool                  keep_ids;   /* of resources to be created */
     bool                  links;      /* a Bundle: references by fullUrl and
                                          by condition are resolved */
-    bool                  unchecked;  /* resources are not validated */
+    hie_validator_t      *validator;  /* NULL: resources are not validated */
     hie_write_hook_fn    *before;     /* the writes; or NULL */
     hie_write_hook_fn    *after;      /* the writes, which it sees; or NULL */
     void                 *baton;
@@ -98,12 +98,13 @@ hie_write_entry(const hie_doc_t *d, const hie_bundle_t *bundle, int i,
 /*
  * One resource on its way into the store: checked, validated, stamped,
  * indexed. All that is written passes here. `now` and `version` are those to
- * come.
+ * come; errors are below `where` ("Bundle.entry[3]", or "").
  */
 hie_rc_t
-hie_write_prepare(const hie_write_rules_t *rules, const hie_doc_t *d,
-                  hie_str_t type, hie_str_t id, int64_t version,
-                  apr_time_t now, hie_put_t *put, hie_error_t *err);
+hie_write_prepare(const hie_write_rules_t *rules, const char *where,
+                  const hie_doc_t *d, hie_str_t type, hie_str_t id,
+                  int64_t version, apr_time_t now, hie_put_t *put,
+                  hie_error_t *err);
 
 
 /* patching.c: a patch in one of its forms, by its media type. HIE_UNSUPPORTED

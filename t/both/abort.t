@@ -52,7 +52,8 @@ def _(s):
 @both("a client that goes away during the response: aborted, fewer bytes")
 def _(s):
     key = s.id("p")
-    s.seed(patient(key, language="x" * LARGE))
+    s.seed(patient(key, photo=[{
+        "contentType": "image/png", "data": "AAAA" * (LARGE // 4)}]))
     c = socket.socket()
     c.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
     c.connect(("127.0.0.1", s.stand.ports[s.server]))

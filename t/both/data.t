@@ -90,6 +90,15 @@ def _(s):
                               for e in r.json().get("entry", [])], query)
 
 
+# Those that break rules of their own release: references to types that the
+# element does not have as a target, and items without the linkId that they
+# must have.
+NOT_VALID = {"DeviceUseStatement-example.json": 400,
+             "MedicationRequest-medrx0301.json": 400,
+             "Observation-clinical-gender.json": 400,
+             "Questionnaire-qs1.json": 400}
+
+
 @both("the official examples go in and come back", compare=False)
 def _(s):
     count = 0
@@ -103,6 +112,9 @@ def _(s):
             continue
         place = f"/{resource['resourceType']}/{resource['id']}"
         r = s.put(place, text, token=s.admin(), note=False)
+        if path.name in NOT_VALID:
+            equal(r.status, NOT_VALID[path.name], path.name)
+            continue
         check(r.status in (200, 201), f"{path.name}: {r}")
         r = s.get(place, token=s.admin(), note=False)
         equal(r.status, 200, path.name)

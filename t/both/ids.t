@@ -1,6 +1,6 @@
 #!/usr/bin/python3
-"""Where hie.yaml says so: the server alone gives ids, and a reference that
-leads nowhere is let pass with a warning."""
+"""Where hie.yaml says so: the server alone gives ids, a reference that leads
+nowhere is let pass with a warning, and nothing is validated."""
 
 import sys
 from pathlib import Path
@@ -8,7 +8,8 @@ from pathlib import Path
 sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "lib"))
 
 from hie.fhir import observation, patient                        # noqa: E402
-from hie.tap import both, check, equal, main, own_stand, started  # noqa: E402
+from hie.tap import (both, check, equal, main, once, own_stand,  # noqa: E402
+                     started)
 
 
 @both("PUT updates, and does not create")
@@ -60,7 +61,26 @@ def _(s):
     equal(len(r.json()["issue"]), 2, "with a warning")
 
 
+@both("without validation what is not valid is taken")
+def _(s):
+    r = s.post("/Patient", {"resourceType": "Patient", "gender": "robot"})
+    equal(r.status, 201, "status")
+
+
+@once("hiectl load validates where it is on, and can do without")
+def _(stand):
+    path = stand.dir / "tmp" / "wrong.ndjson"
+    path.write_text('{"resourceType":"Patient","id":"wrong","gender":"x"}\n')
+    stand.write_config(fhir="  validation: full\n")
+    r = stand.hiectl("load", path, check=False)
+    equal(r.returncode, 1, r.stdout)
+    check("gender" in r.stdout, r.stdout)
+    r = stand.hiectl("load", "--no-validation", path, check=False)
+    equal(r.returncode, 0, r.stdout)
+
+
 main(started(own_stand("ids", fhir="""\
+  validation: off
   update_create: false
   references: warn
 """)))

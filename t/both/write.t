@@ -291,6 +291,48 @@ def _(s):
         refused(s.put("/Patient?" + mrn(s.id("n")), body), 400)
 
 
+WRONG = {"resourceType": "Patient", "birthDate": "1970-13-01",
+         "gender": "robot", "nonsense": 1, "contact": [{}]}
+
+
+@both("what is not valid is not written, and all of it is said")
+def _(s):
+    key = s.id("p")
+    for r in (s.post("/Patient", WRONG),
+              s.put(f"/Patient/{key}", WRONG | {"id": key}),
+              s.put("/Patient?" + mrn(key), WRONG)):
+        check(r.status in (400, 422), r)
+        issues = r.json()["issue"]
+        said = " ".join(str(i.get("expression")) for i in issues)
+        for place in ("birthDate", "gender"):
+            check(f"Patient.{place}" in said, f"{place}: {issues}")
+        check("nonsense" in str(issues), issues)
+    refused(s.get(f"/Patient/{key}"), 404)
+    o = observation("x", key)
+    o["referenceRange"] = [{}]
+    equal(s.post("/Observation", o).status, 400, "an empty object")
+    del o["referenceRange"]
+    o["component"] = [{"code": {"text": "x"}, "valueQuantity": {"value": 1}}]
+    o["component"][0]["code"] = o["code"]
+    equal(refused(s.post("/Observation", o), 422)[:5], "obs-7", "a rule")
+
+
+@both("in a Bundle the entry is named")
+def _(s):
+    entry = {"resource": WRONG, "request": {"method": "POST",
+                                            "url": "Patient"}}
+    r = s.post("", {"resourceType": "Bundle", "type": "transaction",
+                    "entry": [{"resource": patient("x"),
+                               "request": entry["request"]}, entry]})
+    check(r.status in (400, 422), r)
+    check("Bundle.entry[1].resource.birthDate" in
+          str([i.get("expression") for i in r.json()["issue"]]), r.json())
+    r = s.post("", {"resourceType": "Bundle", "type": "batch",
+                    "entry": [entry]})
+    outcome = r.json()["entry"][0]["response"]["outcome"]
+    check(len(outcome["issue"]) > 2, outcome)
+
+
 @both("an observation keeps its reference to what was deleted")
 def _(s):
     p, o = s.id("p"), s.id("o")

@@ -17,9 +17,11 @@ def bundles():
     found = []
     for path in sorted(BUNDLES.glob("*.json")):
         bundle = json.loads(path.read_text())
-        text = json.dumps(bundle, ensure_ascii=False,
-                          separators=(",", ":")).encode()
-        found.append((text, len(bundle["entry"])))
+        text = json.dumps(bundle, ensure_ascii=False, separators=(",", ":"))
+        # languages of another system than the maximum value set of R4 has
+        text = text.replace("http://id.loc.gov/vocabulary/iso639-1",
+                            "urn:ietf:bcp:47")
+        found.append((text.encode(), len(bundle["entry"])))
     if found:
         return found
     for i in range(40):
@@ -39,17 +41,22 @@ def observations(count):
     """Observations by themselves, as one line of JSON each."""
     lines = []
     for text, _ in bundles():
-        for entry in json.loads(text)["entry"]:
+        entries = json.loads(text)["entry"]
+        types = {e.get("fullUrl", ""): e["resource"]["resourceType"]
+                 for e in entries}
+
+        def place(m):
+            return f'"{types[m[1]]}/{m[1].rpartition(":")[2]}"'
+
+        for entry in entries:
             resource = entry["resource"]
             if resource["resourceType"] == "Observation":
                 del resource["id"]
                 line = json.dumps(resource, ensure_ascii=False,
                                   separators=(",", ":"))
-                lines.append(re.sub(r'"urn:uuid:([0-9a-f-]+)"',
-                                    r'"Patient/\1"', line))
-                if len(lines) == count:
-                    return lines
-    return lines
+                lines.append(re.sub(r'"(urn:uuid:[0-9a-f-]+)"', place, line))
+    step = max(len(lines) // count, 1)
+    return lines[::step][:count]
 
 
 class Bare:
