@@ -294,9 +294,6 @@ hie_fp_is(const fp_item_t *item, fp_type_t type);
  */
 bool
 hie_fp_has_value(const fp_item_t *item);
-/* The bytes of a string node or value. */
-hie_str_t
-hie_fp_string(fp_run_t *run, const fp_item_t *item);
 
 /* As `=`: FP_TRUE, FP_FALSE, FP_EMPTY. */
 hie_rc_t

@@ -176,14 +176,6 @@ hie_fp_has_value(const fp_item_t *item)
 }
 
 
-hie_str_t
-hie_fp_string(fp_run_t *run, const fp_item_t *item)
-{
-    return item->kind == HIE_FHIRPATH_STRING ? item->string
-           : hie_doc_string(item->doc, item->node, run->pool);
-}
-
-
 static void
 add_decimal(hie_buf_t *b, const hie_decimal_t *v)
 {
