@@ -39,6 +39,8 @@ static const command_t commands[] = {
       "ask database and cache how they are, and count" },
     { "worker", ctl_worker, "",
       "do the node's background work until a signal comes" },
+    { "fhirpath", ctl_fhirpath, "EXPRESSION FILE",
+      "evaluate FHIRPath on a resource, an item a line, as JSON" },
     { NULL, NULL, NULL, NULL }
 };
 

@@ -34,6 +34,8 @@ int
 ctl_status(ctl_t *ctl, int argc, char **argv);
 int
 ctl_worker(ctl_t *ctl, int argc, char **argv);
+int
+ctl_fhirpath(ctl_t *ctl, int argc, char **argv);
 
 /* Says on standard error what went wrong, and where. Returns EXIT_FAILED. */
 int

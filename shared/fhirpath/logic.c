@@ -132,7 +132,7 @@ order(fp_run_t *run, const fp_node_t *n, uint32_t base, uint32_t middle,
       fp_truth_t *out)
 {
     int        c;
-    bool       a_there, b_there, known;
+    bool       a_there = false, b_there, known;
     hie_rc_t   rc;
     fp_item_t  a, b;
 

@@ -295,7 +295,7 @@ hie_rc_t
 hie_fp_call_replaceMatches(fp_run_t *run, const fp_node_t *n,
                            const fp_scope_t *scope, uint32_t base)
 {
-    bool               there, by_there;
+    bool               there, by_there = false;
     hie_rc_t           rc;
     hie_buf_t          b;
     hie_str_t          s, pattern;

@@ -164,7 +164,7 @@ hie_rc_t
 hie_fp_call_substring(fp_run_t *run, const fp_node_t *n,
                       const fp_scope_t *scope, uint32_t base)
 {
-    bool       there, from_there, count_there = false;
+    bool       there, from_there = false, count_there = false;
     size_t     at = 0, end;
     int64_t    i;
     hie_rc_t   rc;
@@ -469,7 +469,7 @@ hie_rc_t
 hie_fp_call_replace(fp_run_t *run, const fp_node_t *n,
                     const fp_scope_t *scope, uint32_t base)
 {
-    bool       there, by_there;
+    bool       there, by_there = false;
     hie_rc_t   rc;
     hie_str_t  s, what;
     hie_buf_t  b;

@@ -119,7 +119,8 @@ test_syntax(void **state)
         { "-2147483648", "-2147483648" },
         { "'\\u00e9\\ud83d\\ude00\\'\\n'.length()", "4" },
         { "1 + 2 * 3 - 4 div 2", "5" }, { "-2 * -3", "6" },
-        { "(1 | 2) | 3 = 1", "false" }, { "1 + 1 = 2 and 2 > 1 or false", "true" },
+        { "(1 | 2) | 3 = 1", "false" },
+        { "1 + 1 = 2 and 2 > 1 or false", "true" },
         { "true or false implies false", "false" },
         { "false xor true and false", "false" },
         { "FHIR.Patient.id", "p1" }, { "Resource.id", "p1" },
@@ -177,7 +178,8 @@ test_collections(void **state)
         { "1 in (1 | 2)", "true" }, { "3 in (1 | 2)", "false" },
         { "{} in (1 | 2)", "" }, { "1 in {}", "false" },
         { "(1 | 2) in (1 | 2)", "!" }, { "{} contains 1", "false" },
-        { "name.where(family).count()", "2" }, { "name.exists(use = 'old')", "true" },
+        { "name.where(family).count()", "2" },
+        { "name.exists(use = 'old')", "true" },
         { "(1 | 1.0 | 1 '1')", "1" }, { "name.where(given and true).count()",
           "!" },
         { "name.where(use and true).family", "Test" }
@@ -453,6 +455,7 @@ test_types(void **state)
 int
 main(void)
 {
+    int                      failed;
     const struct CMUnitTest  tests[] = {
         cmocka_unit_test(test_syntax),
         cmocka_unit_test(test_collections),
@@ -469,5 +472,9 @@ main(void)
     apr_initialize();
     pool = hie_pool_create(NULL, "test");
 
-    return cmocka_run_group_tests(tests, NULL, NULL);
+    failed = cmocka_run_group_tests(tests, NULL, NULL);
+    apr_pool_destroy(pool);
+    apr_terminate();
+
+    return failed;
 }

@@ -634,6 +634,7 @@ test_messages(void **state)
 int
 main(void)
 {
+    int                      failed;
     const struct CMUnitTest  tests[] = {
         cmocka_unit_test(test_items),
         cmocka_unit_test(test_misshapen),
@@ -651,5 +652,9 @@ main(void)
     apr_initialize();
     pool = hie_pool_create(NULL, "test");
 
-    return cmocka_run_group_tests(tests, NULL, NULL);
+    failed = cmocka_run_group_tests(tests, NULL, NULL);
+    apr_pool_destroy(pool);
+    apr_terminate();
+
+    return failed;
 }
