@@ -34,6 +34,11 @@ hie_fp_spend(fp_run_t *run, uint64_t n)
                            "the expression takes more steps than allowed");
     }
 
+    if (run->top > FP_ITEMS_MAX) {
+        return hie_fp_fail(run, run->node, HIE_TOO_COSTLY,
+                           "more than %d items", FP_ITEMS_MAX);
+    }
+
     run->steps -= n;
     return HIE_OK;
 }
@@ -291,13 +296,12 @@ hie_fp_eval(fp_run_t *run, const fp_node_t *n, const fp_scope_t *scope)
     hie_rc_t    rc;
     fp_truth_t  truth;
 
-    if (run->steps-- == 0) {
-        run->steps = 0;
-        run->node = n;
-        return hie_fp_spend(run, 1);
+    run->node = n;
+    rc = hie_fp_spend(run, 1);
+    if (rc != HIE_OK) {
+        return rc;
     }
 
-    run->node = n;
     switch (n->op) {
     case OP_EMPTY:
         return HIE_OK;

@@ -35,7 +35,7 @@ hie_fp_take_truth(fp_run_t *run, const fp_node_t *node, uint32_t base,
                && item.type == HIE_TYPE_boolean)
     {
         *out = FP_EMPTY;
-        if (hie_fhirpath_value(&item, run->pool, &value)) {
+        if (hie_fp_value(run, &item, &value)) {
             *out = value.boolean ? FP_TRUE : FP_FALSE;
         }
     }
