@@ -11,6 +11,7 @@
 
 #include "fhirpath/fhirpath.h"
 #include "hiectl/hiectl.h"
+#include "xml/xml.h"
 
 #define MAX_BYTES  (256 * 1024 * 1024)
 #define MAX_DEPTH  200
@@ -67,9 +68,24 @@ read_bytes(apr_pool_t *pool, const char *path, hie_str_t *out)
 }
 
 
+/* JSON of a resource cannot begin with '<', nor with a byte order mark. */
+static bool
+is_xml(hie_str_t bytes)
+{
+    if (hie_str_starts(bytes, "\xef\xbb\xbf")) {
+        bytes.ptr += 3;
+        bytes.len -= 3;
+    }
+
+    bytes = hie_str_trim(bytes);
+    return bytes.len > 0 && bytes.ptr[0] == '<';
+}
+
+
 static int
 read_resource(apr_pool_t *pool, const char *path, hie_fhirpath_item_t *out)
 {
+    hie_rc_t      rc = HIE_OK;
     hie_str_t     bytes;
     hie_doc_t    *d;
     hie_error_t   err;
@@ -78,7 +94,15 @@ read_resource(apr_pool_t *pool, const char *path, hie_fhirpath_item_t *out)
         return EXIT_FAILED;
     }
 
-    if (hie_doc_parse(pool, bytes, MAX_DEPTH, &d, &err) != HIE_OK) {
+    if (is_xml(bytes)) {
+        rc = hie_xml_to_json(pool, bytes, MAX_DEPTH, 0, &bytes, &err);
+    }
+
+    if (rc == HIE_OK) {
+        rc = hie_doc_parse(pool, bytes, 2 * MAX_DEPTH + 1, &d, &err);
+    }
+
+    if (rc != HIE_OK) {
         fprintf(stderr, "hiectl: %s: %s: %s\n", path, err.where, err.detail);
         return EXIT_FAILED;
     }
@@ -171,6 +195,16 @@ on_trace(const hie_fhirpath_env_t *env, hie_str_t name,
 }
 
 
+static hie_rc_t
+on_html(const hie_fhirpath_env_t *env, const hie_fhirpath_item_t *item,
+        bool *out, hie_error_t *err)
+{
+    *out = hie_xhtml_check(hie_fhirpath_text(item, env->pool), NULL)
+           == HIE_OK;
+    return HIE_OK;
+}
+
+
 int
 ctl_fhirpath(ctl_t *ctl, int argc, char **argv)
 {
@@ -186,6 +220,7 @@ ctl_fhirpath(ctl_t *ctl, int argc, char **argv)
         return ctl_usage("'fhirpath' expects an expression and a file");
     }
 
+    hie_xml_init();
     if (read_resource(ctl->pool, argv[2], &focus) != EXIT_DONE) {
         return EXIT_FAILED;
     }
@@ -200,6 +235,7 @@ ctl_fhirpath(ctl_t *ctl, int argc, char **argv)
 
     env.now = apr_time_now();
     env.trace = on_trace;
+    env.html_checks = on_html;
     if (hie_fhirpath_eval(fp, &env, &focus, &list, &err) != HIE_OK) {
         complain(&err);
         return EXIT_FAILED;

@@ -42,6 +42,10 @@ def fhirpath_items():
            {"type": "System.Boolean", "value": True}], "values")
     check("1.50" in hiectl("fhirpath", "1.50", PATIENT).stdout, "lexeme")
     equal(items("name.suffix"), [], "nothing")
+    equal(items("text.`div`.htmlChecks()"),
+          [{"type": "System.Boolean", "value": True}], "narrative")
+    equal(items("text.status.htmlChecks()"),
+          [{"type": "System.Boolean", "value": False}], "no narrative")
     extended = items("birthDate")
     equal(extended[0]["type"], "date", "type of birthDate")
     equal(extended[0]["element"]["extension"][0]["valueDateTime"],
@@ -69,6 +73,23 @@ def fhirpath_errors():
         check(said in done.stderr, f"{arguments}: {done.stderr}")
 
 
+def fhirpath_xml():
+    with tempfile.TemporaryDirectory() as directory:
+        path = Path(directory) / "a.xml"
+        path.write_text('<?xml version="1.0"?>\n<Observation '
+                        'xmlns="http://hl7.org/fhir"><id value="o"/>'
+                        '<valueInteger value="x"/></Observation>')
+        done = hiectl("fhirpath", "id", path)
+        equal(done.returncode, 1, done.stderr)
+        check("Observation.value: line 2" in done.stderr, done.stderr)
+        path.write_text('<Observation xmlns="http://hl7.org/fhir">'
+                        '<id value="o"/><valueQuantity><value value="1.50"/>'
+                        '</valueQuantity></Observation>')
+        equal(items("id", path), [{"type": "id", "value": "o"}], "XML")
+        check('"value":1.50}' in hiectl("fhirpath", "value.value",
+                                        path).stdout, "its lexeme")
+
+
 def fhirpath_other_types():
     with tempfile.TemporaryDirectory() as directory:
         path = Path(directory) / "a.json"
@@ -82,6 +103,7 @@ runner = Runner()
 runner.run("fhirpath: items are lines of JSON", fhirpath_items)
 runner.run("fhirpath: trace() goes to standard error", fhirpath_trace)
 runner.run("fhirpath: errors name their place", fhirpath_errors)
+runner.run("fhirpath: XML is read too", fhirpath_xml)
 runner.run("fhirpath: only resources of R4", fhirpath_other_types)
 print(f"1..{runner.number}")
 sys.exit(1 if runner.failed else 0)
