@@ -208,12 +208,13 @@ void
 hie_fp_grow(fp_run_t *run);
 
 /* Takes steps where an error cannot be returned: it is found at the next
- * hie_fp_spend. */
+ * hie_fp_spend, or at the end. */
 static inline void
 fp_charge(fp_run_t *run, uint64_t n)
 {
     run->steps -= n < run->steps ? n : run->steps;
 }
+
 
 static inline fp_item_t *
 fp_push(fp_run_t *run)

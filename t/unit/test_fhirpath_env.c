@@ -469,6 +469,55 @@ test_limits(void **state)
 }
 
 
+/* Few operators, much to read. */
+static void
+test_reading_costs(void **state)
+{
+    int                       i;
+    hie_buf_t                 b;
+    hie_error_t               err;
+    hie_fhirpath_env_t        env = { .pool = pool, .steps = 2000 };
+    hie_fhirpath_item_t       focus;
+    hie_fhirpath_list_t       list;
+    static const char *const  dear[] = {
+        "language.count() = 0", "extension('http://x').count()",
+        "children().count()", "id.length()", "id = id", "id ~ id",
+        "id.matches('^[a-z]*$')", "id.matches('[^y]*y')", "id.upper()",
+        "(id | id).count()", "id.lastIndexOf('b')", "id.replace('a', 'b')",
+        "contained.isDistinct()", "'#y'.resolve()"
+    };
+    size_t                    k;
+
+    hie_buf_init(&b, pool, 1024 * 1024);
+    hie_buf_addz(&b, "{\"resourceType\":\"Patient\"");
+    for (i = 0; i < 40000; i++) {
+        hie_buf_addf(&b, ",\"u%d\":0", i);
+    }
+
+    hie_buf_addz(&b, ",\"id\":\"");
+    for (i = 0; i < 300000; i++) {
+        hie_buf_addc(&b, 'a');
+    }
+
+    hie_buf_addz(&b, "\",\"contained\":[{\"a\":1},{\"a\":1}]}");
+    hie_buf_addc(&b, '\0');
+    focus = resource(b.ptr);
+
+    for (k = 0; k < sizeof(dear) / sizeof(dear[0]); k++) {
+        if (hie_fhirpath_eval(compile(dear[k]), &env, &focus, &list, &err)
+            != HIE_TOO_COSTLY)
+        {
+            fail_msg("%s costs too little", dear[k]);
+        }
+    }
+
+    env.steps = 0;
+    assert_int_equal(hie_fhirpath_eval(compile("id.length()"), &env, &focus,
+                                       &list, &err), HIE_OK);
+    assert_int_equal(list.items[0].integer, 300000);
+}
+
+
 static hie_rc_t
 compiles(const char *text, size_t len)
 {
@@ -643,6 +692,7 @@ main(void)
         cmocka_unit_test(test_environment),
         cmocka_unit_test(test_truth),
         cmocka_unit_test(test_limits),
+        cmocka_unit_test(test_reading_costs),
         cmocka_unit_test(test_depth),
         cmocka_unit_test(test_many_items),
         cmocka_unit_test(test_strict),
