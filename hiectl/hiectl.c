@@ -42,6 +42,8 @@ static const command_t commands[] = {
       "check resources (JSON, NDJSON) against FHIR R4, and profiles" },
     { "worker", ctl_worker, "",
       "do the node's background work until a signal comes" },
+    { "fhirpath", ctl_fhirpath, "EXPRESSION FILE",
+      "evaluate FHIRPath on a resource, an item a line, as JSON" },
     { NULL, NULL, NULL, NULL }
 };
 

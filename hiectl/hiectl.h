@@ -36,6 +36,8 @@ int
 ctl_validate(ctl_t *ctl, int argc, char **argv);
 int
 ctl_worker(ctl_t *ctl, int argc, char **argv);
+int
+ctl_fhirpath(ctl_t *ctl, int argc, char **argv);
 
 /* Says on standard error what went wrong, and where. Returns EXIT_FAILED. */
 int

@@ -249,7 +249,8 @@ escaped_name_is(const char *p, hie_str_t name)
 
 
 hie_node_t
-hie_doc_member_str(const hie_doc_t *d, hie_node_t object, hie_str_t name)
+hie_doc_member_seen(const hie_doc_t *d, hie_node_t object, hie_str_t name,
+                    uint32_t *seen)
 {
     const hie_tape_t  *t;
     const char        *p;
@@ -265,6 +266,7 @@ hie_doc_member_str(const hie_doc_t *d, hie_node_t object, hie_str_t name)
     {
         t = &d->nodes[c];
         p = d->text + t->name;
+        (*seen)++;
 
         /* quote, colon and value follow a name: len + 1 bytes are there */
         if (t->flags & HIE_TAPE_NAME_ESCAPED) {
@@ -280,6 +282,15 @@ hie_doc_member_str(const hie_doc_t *d, hie_node_t object, hie_str_t name)
     }
 
     return HIE_NODE_NONE;
+}
+
+
+hie_node_t
+hie_doc_member_str(const hie_doc_t *d, hie_node_t object, hie_str_t name)
+{
+    uint32_t  seen = 0;
+
+    return hie_doc_member_seen(d, object, name, &seen);
 }
 
 

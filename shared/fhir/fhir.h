@@ -48,6 +48,10 @@ hie_node_t
 hie_doc_member(const hie_doc_t *d, hie_node_t object, const char *name);
 hie_node_t
 hie_doc_member_str(const hie_doc_t *d, hie_node_t object, hie_str_t name);
+/* The same; how many members were looked at is added to `*seen`. */
+hie_node_t
+hie_doc_member_seen(const hie_doc_t *d, hie_node_t object, hie_str_t name,
+                    uint32_t *seen);
 /* Children of an array or object: for (c = hie_doc_first(d, n);
  * c != HIE_NODE_NONE; c = hie_doc_next(d, c)). For an object c is the value
  * and hie_doc_name gives its name (escapes resolved). */

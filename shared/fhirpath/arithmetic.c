@@ -322,6 +322,7 @@ hie_fp_arithmetic(fp_run_t *run, const fp_node_t *n, uint32_t base,
     }
 
     if (is_quantity_operation(n, a, b)) {
+        fp_charge(run, 20);
         return scaled(run, n, base, a, b);
     }
 

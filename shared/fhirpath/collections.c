@@ -121,7 +121,7 @@ any_boolean(fp_run_t *run, const fp_node_t *n, uint32_t base, bool wanted,
     fp_item_t  v;
 
     for (i = base; i < run->top; i++) {
-        if (!hie_fhirpath_value(&run->items[i], run->pool, &v)
+        if (!hie_fp_value(run, &run->items[i], &v)
             || v.kind != HIE_FHIRPATH_BOOLEAN)
         {
             return hie_fp_fail(run, n, HIE_INVALID, "%s() expects Booleans",

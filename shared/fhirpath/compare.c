@@ -37,6 +37,24 @@ decimal_of(const fp_item_t *v)
 }
 
 
+/* Units are parsed, strings are read. */
+static void
+charge_comparison(fp_run_t *run, const fp_item_t *a, const fp_item_t *b)
+{
+    size_t  len;
+
+    if (a->kind == HIE_FHIRPATH_QUANTITY || b->kind == HIE_FHIRPATH_QUANTITY) {
+        fp_charge(run, 20);
+
+    } else if (a->kind == HIE_FHIRPATH_STRING
+               && b->kind == HIE_FHIRPATH_STRING)
+    {
+        len = a->string.len < b->string.len ? a->string.len : b->string.len;
+        fp_charge(run, len / FP_STEP_BYTES);
+    }
+}
+
+
 /* A number where a quantity is expected has the unit 1. */
 static hie_fhirpath_quantity_t
 quantity_of(const fp_item_t *v)
@@ -144,8 +162,8 @@ equal_objects(fp_run_t *run, place_t a, place_t b, bool *out)
          x.n != HIE_NODE_NONE && *out && rc == HIE_OK;
          x.n = hie_doc_next(a.d, x.n))
     {
-        y.n = hie_doc_member_str(b.d, b.n,
-                                 hie_doc_name(a.d, x.n, run->pool));
+        y.n = hie_fp_lookup(run, b.d, b.n,
+                            hie_doc_name(a.d, x.n, run->pool));
         rc = equal_json(run, x, y, out);
     }
 
@@ -185,7 +203,10 @@ equal_json(fp_run_t *run, place_t a, place_t b, bool *out)
     hie_node_kind_t  kind = hie_doc_kind(a.d, a.n);
 
     *out = false;
-    rc = hie_fp_spend(run, 1);
+    rc = hie_fp_spend(run, 1 + (kind == HIE_NODE_STRING
+                                || kind == HIE_NODE_NUMBER
+                                ? hie_doc_raw(a.d, a.n).len / FP_STEP_BYTES
+                                : 0));
     if (rc != HIE_OK || kind != hie_doc_kind(b.d, b.n)) {
         return rc;
     }
@@ -246,9 +267,10 @@ hie_fp_equal(fp_run_t *run, const fp_item_t *a, const fp_item_t *b,
         return rc;
     }
 
-    a_there = hie_fhirpath_value(a, run->pool, &x);
-    b_there = hie_fhirpath_value(b, run->pool, &y);
+    a_there = hie_fp_value(run, a, &x);
+    b_there = hie_fp_value(run, b, &y);
     if (a_there && b_there) {
+        charge_comparison(run, &x, &y);
         *out = equal_values(&x, &y);
         return HIE_OK;
     }
@@ -307,6 +329,7 @@ fold(fp_run_t *run, hie_str_t s)
     utf8proc_ssize_t len;
     utf8proc_uint8_t *w;
 
+    fp_charge(run, s.len / 8);
     w = apr_palloc(run->pool, s.len * 2 + 4);
     out.ptr = (const char *) w;
     for (i = 0, n = 0; i < s.len; i += (size_t) len) {
@@ -417,9 +440,10 @@ hie_fp_equivalent(fp_run_t *run, const fp_item_t *a, const fp_item_t *b,
         return rc;
     }
 
-    a_there = hie_fhirpath_value(a, run->pool, &x);
-    b_there = hie_fhirpath_value(b, run->pool, &y);
+    a_there = hie_fp_value(run, a, &x);
+    b_there = hie_fp_value(run, b, &y);
     if (a_there && b_there) {
+        charge_comparison(run, &x, &y);
         *out = equivalent_values(run, &x, &y);
         return HIE_OK;
     }
@@ -490,6 +514,7 @@ hie_fp_order(fp_run_t *run, const fp_node_t *node, const fp_item_t *a,
 {
     *order = 0;
     *known = false;
+    charge_comparison(run, a, b);
     if (compare_values(a, b, order, known)) {
         return HIE_OK;
     }

@@ -265,7 +265,7 @@ converted(fp_run_t *run, const fp_node_t *n, const fp_scope_t *scope,
 
     in = run->items[base];
     run->top = base;
-    if (!hie_fhirpath_value(&in, run->pool, &v)) {
+    if (!hie_fp_value(run, &in, &v)) {
         *there = hie_fp_has_value(&in)
                  || hie_types[in.type].kind != HIE_KIND_PRIMITIVE;
         return HIE_OK;

@@ -34,6 +34,11 @@ hie_fp_spend(fp_run_t *run, uint64_t n)
                            "the expression takes more steps than allowed");
     }
 
+    if (run->top > FP_ITEMS_MAX) {
+        return hie_fp_fail(run, run->node, HIE_TOO_COSTLY,
+                           "more than %d items", FP_ITEMS_MAX);
+    }
+
     run->steps -= n;
     return HIE_OK;
 }
@@ -291,13 +296,12 @@ hie_fp_eval(fp_run_t *run, const fp_node_t *n, const fp_scope_t *scope)
     hie_rc_t    rc;
     fp_truth_t  truth;
 
-    if (run->steps-- == 0) {
-        run->steps = 0;
-        run->node = n;
-        return hie_fp_spend(run, 1);
+    run->node = n;
+    rc = hie_fp_spend(run, 1);
+    if (rc != HIE_OK) {
+        return rc;
     }
 
-    run->node = n;
     switch (n->op) {
     case OP_EMPTY:
         return HIE_OK;
@@ -352,7 +356,7 @@ hie_fp_eval(fp_run_t *run, const fp_node_t *n, const fp_scope_t *scope)
 }
 
 
-static hie_rc_t
+static void
 start(fp_run_t *run, const hie_fhirpath_t *fp, const hie_fhirpath_env_t *env,
       const hie_fhirpath_item_t *focus, fp_item_t *stack, hie_error_t *err,
       fp_scope_t *scope)
@@ -374,8 +378,6 @@ start(fp_run_t *run, const hie_fhirpath_t *fp, const hie_fhirpath_env_t *env,
     memset(scope, 0, sizeof(*scope));
     scope->n = focus->kind != 0;
     scope->index = -1;
-
-    return HIE_OK;
 }
 
 
@@ -394,6 +396,10 @@ hie_fhirpath_eval(const hie_fhirpath_t *fp, const hie_fhirpath_env_t *env,
 
     start(&run, fp, env, focus, stack, err, &scope);
     rc = hie_fp_eval(&run, fp->tree, &scope);
+    if (rc == HIE_OK) {
+        rc = hie_fp_spend(&run, 1);
+    }
+
     if (rc != HIE_OK) {
         return rc;
     }
@@ -403,6 +409,28 @@ hie_fhirpath_eval(const hie_fhirpath_t *fp, const hie_fhirpath_env_t *env,
                  : apr_pmemdup(env->pool, run.items + 1,
                                out->n * sizeof(fp_item_t));
     return HIE_OK;
+}
+
+
+static hie_rc_t
+test(fp_run_t *run, const fp_node_t *tree, const fp_scope_t *scope,
+     fp_truth_t *out)
+{
+    hie_rc_t  rc;
+
+    switch (tree->op) {
+    case OP_MEMBER: case OP_UNION: case OP_AS: case OP_AT: case OP_THIS:
+        rc = hie_fp_eval(run, tree, scope);
+        if (rc == HIE_OK && run->top > 2) {
+            *out = FP_TRUE;
+            return HIE_OK;
+        }
+
+        return rc == HIE_OK ? hie_fp_take_truth(run, tree, 1, out) : rc;
+
+    default:
+        return hie_fp_truth(run, tree, scope, out);
+    }
 }
 
 
@@ -416,21 +444,8 @@ hie_fhirpath_test(const hie_fhirpath_t *fp, const hie_fhirpath_env_t *env,
     fp_item_t   stack[FP_STACK];
     fp_scope_t  scope;
 
-    *out = FP_FALSE;
     start(&run, fp, env, focus, stack, err, &scope);
-
-    switch (fp->tree->op) {
-    case OP_MEMBER: case OP_UNION: case OP_AS: case OP_AT: case OP_THIS:
-        rc = hie_fp_eval(&run, fp->tree, &scope);
-        if (rc == HIE_OK && run.top > 2) {
-            *out = FP_TRUE;
-            return HIE_OK;
-        }
-
-        return rc == HIE_OK
-               ? hie_fp_take_truth(&run, fp->tree, 1, out) : rc;
-
-    default:
-        return hie_fp_truth(&run, fp->tree, &scope, out);
-    }
+    *out = FP_FALSE;
+    rc = test(&run, fp->tree, &scope, out);
+    return rc == HIE_OK ? hie_fp_spend(&run, 1) : rc;
 }

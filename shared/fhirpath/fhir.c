@@ -95,7 +95,7 @@ hie_fp_call_getValue(fp_run_t *run, const fp_node_t *n,
     fp_item_t  v;
 
     if (run->top - base == 1 && hie_fp_has_value(&run->items[base])
-        && hie_fhirpath_value(&run->items[base], run->pool, &v))
+        && hie_fp_value(run, &run->items[base], &v))
     {
         run->items[base] = v;
     } else {

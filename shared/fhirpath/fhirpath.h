@@ -23,7 +23,9 @@
 #define HIE_FHIRPATH_TEXT_MAX   65536    /* bytes of an expression */
 #define HIE_FHIRPATH_DEPTH_MAX  250      /* operators in one another */
 #define HIE_FHIRPATH_STEPS      4000000  /* of an evaluation, if the caller
-                                            says nothing: below a second */
+                                            says nothing: about a second at
+                                            worst. A step reads or makes 64
+                                            bytes at most */
 
 
 /*
@@ -213,8 +215,11 @@ hie_fhirpath_eval(const hie_fhirpath_t *fp, const hie_fhirpath_env_t *env,
 
 /* The same as a condition (an invariant): one boolean is itself, one item of
  * another kind and several items are true. An empty result is told apart; it
- * is for the caller to say what it means. Fast, and without allocation for
- * paths, comparisons and logic. */
+ * is for the caller to say what it means. (Of the invariants of R4 some give
+ * nothing where nothing is wrong: ref-1 on a Reference without reference,
+ * ras-2 on a prediction without probability, per-1 on times of different
+ * precision.) Fast, and without allocation for paths, comparisons and logic.
+ */
 typedef enum {
     HIE_FHIRPATH_FALSE = 1, HIE_FHIRPATH_TRUE, HIE_FHIRPATH_EMPTY
 } hie_fhirpath_truth_t;

@@ -35,7 +35,7 @@ hie_fp_take_truth(fp_run_t *run, const fp_node_t *node, uint32_t base,
                && item.type == HIE_TYPE_boolean)
     {
         *out = FP_EMPTY;
-        if (hie_fhirpath_value(&item, run->pool, &value)) {
+        if (hie_fp_value(run, &item, &value)) {
             *out = value.boolean ? FP_TRUE : FP_FALSE;
         }
     }
@@ -132,7 +132,7 @@ order(fp_run_t *run, const fp_node_t *n, uint32_t base, uint32_t middle,
       fp_truth_t *out)
 {
     int        c;
-    bool       a_there, b_there, known;
+    bool       a_there = false, b_there, known;
     hie_rc_t   rc;
     fp_item_t  a, b;
 

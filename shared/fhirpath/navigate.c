@@ -124,7 +124,8 @@ push_values(fp_run_t *run, const fp_item_t *of, hie_node_t object,
 
 
 static hie_node_t
-find_sibling(const hie_doc_t *d, hie_node_t object, const hie_element_t *e)
+find_sibling(fp_run_t *run, const hie_doc_t *d, hie_node_t object,
+             const hie_element_t *e)
 {
     char  name[256];
 
@@ -134,8 +135,8 @@ find_sibling(const hie_doc_t *d, hie_node_t object, const hie_element_t *e)
 
     name[0] = '_';
     memcpy(name + 1, e->name, e->name_len);
-    return hie_doc_member_str(d, object,
-                              (hie_str_t) { name, e->name_len + 1u });
+    return hie_fp_lookup(run, d, object,
+                         (hie_str_t) { name, e->name_len + 1u });
 }
 
 
@@ -145,9 +146,9 @@ push_element(fp_run_t *run, const fp_item_t *of, hie_node_t object,
 {
     hie_node_t  n, sibling;
 
-    n = hie_doc_member_str(of->doc, object,
-                           (hie_str_t) { e->name, e->name_len });
-    sibling = find_sibling(of->doc, object, e);
+    n = hie_fp_lookup(run, of->doc, object,
+                      (hie_str_t) { e->name, e->name_len });
+    sibling = find_sibling(run, of->doc, object, e);
     if (n == HIE_NODE_NONE && sibling == HIE_NODE_NONE) {
         return HIE_OK;
     }
@@ -167,6 +168,7 @@ push_member(fp_run_t *run, const fp_item_t *of, hie_node_t object,
     const hie_element_t  *e;
 
     name = hie_doc_name(of->doc, c, run->pool);
+    fp_charge(run, 1 + name.len / FP_STEP_BYTES);
     sibling = name.len > 1 && name.ptr[0] == '_';
     if (sibling) {
         name.ptr++;
@@ -187,11 +189,11 @@ push_member(fp_run_t *run, const fp_item_t *of, hie_node_t object,
 
     if (!sibling) {
         return push_values(run, of, object, e, c,
-                           find_sibling(of->doc, object, e));
+                           find_sibling(run, of->doc, object, e));
     }
 
     if (!is_primitive(e->type)
-        || hie_doc_member_str(of->doc, object, name) != HIE_NODE_NONE)
+        || hie_fp_lookup(run, of->doc, object, name) != HIE_NODE_NONE)
     {
         return HIE_OK;
     }
@@ -350,7 +352,7 @@ hie_fp_extensions(fp_run_t *run, const fp_item_t *item, hie_str_t url)
     uint32_t              base = run->top, i, n;
     hie_rc_t              rc;
     fp_item_t             one;
-    hie_node_t            object;
+    hie_node_t            object, n_url;
     const hie_element_t  *e;
 
     if (item->kind != HIE_FHIRPATH_NODE || item->type == HIE_TYPE_NONE) {
@@ -366,8 +368,9 @@ hie_fp_extensions(fp_run_t *run, const fp_item_t *item, hie_str_t url)
     rc = push_element(run, item, object, e);
     for (i = base, n = base; i < run->top; i++) {
         one = run->items[i];
-        if (hie_str_eq(hie_doc_get(one.doc, one.node, "url", run->pool),
-                       url))
+        n_url = hie_fp_lookup(run, one.doc, one.node, HIE_STR("url"));
+        fp_charge(run, hie_doc_raw(one.doc, n_url).len / FP_STEP_BYTES);
+        if (hie_str_eq(hie_doc_string(one.doc, n_url, run->pool), url))
         {
             run->items[n++] = one;
         }

@@ -436,7 +436,7 @@ number(fp_parser_t *ps, fp_node_t *n)
 {
     bool                      calendar = false;
     hie_rc_t                  rc;
-    hie_str_t                 text = ps->token.text, unit;
+    hie_str_t                 text = ps->token.text, unit = HIE_STR("");
     hie_decimal_t             value;
     hie_fhirpath_quantity_t  *q;
 

@@ -185,6 +185,12 @@ struct fp_run_t {
 hie_rc_t
 hie_fp_fail(fp_run_t *run, const fp_node_t *node, hie_rc_t rc,
             const char *fmt, ...) __attribute__((format(printf, 4, 5)));
+/* A step is worth as much as this many bytes that are read or made. */
+#define FP_STEP_BYTES  64
+
+/* Items on the stack at once. */
+#define FP_ITEMS_MAX   (1024 * 1024)
+
 /* Takes `n` steps. */
 hie_rc_t
 hie_fp_spend(fp_run_t *run, uint64_t n);
@@ -200,6 +206,15 @@ hie_fp_take_truth(fp_run_t *run, const fp_node_t *node, uint32_t base,
 
 void
 hie_fp_grow(fp_run_t *run);
+
+/* Takes steps where an error cannot be returned: it is found at the next
+ * hie_fp_spend, or at the end. */
+static inline void
+fp_charge(fp_run_t *run, uint64_t n)
+{
+    run->steps -= n < run->steps ? n : run->steps;
+}
+
 
 static inline fp_item_t *
 fp_push(fp_run_t *run)
@@ -292,11 +307,15 @@ hie_fp_is(const fp_item_t *item, fp_type_t type);
 /*
  * Values.
  */
+
+/* hie_fhirpath_value, and hie_doc_member_str, at their price. */
+bool
+hie_fp_value(fp_run_t *run, const fp_item_t *item, fp_item_t *out);
+hie_node_t
+hie_fp_lookup(fp_run_t *run, const hie_doc_t *d, hie_node_t object,
+              hie_str_t name);
 bool
 hie_fp_has_value(const fp_item_t *item);
-/* The bytes of a string node or value. */
-hie_str_t
-hie_fp_string(fp_run_t *run, const fp_item_t *item);
 
 /* As `=`: FP_TRUE, FP_FALSE, FP_EMPTY. */
 hie_rc_t

@@ -14,18 +14,27 @@
 #define NEST_MAX      50
 #define HEAP_KIB      8192
 
-/* Most patterns need next to nothing. One that needs more is tried again, at
- * its price. */
-#define CHEAP_LIMIT   1000
-#define CHEAP_STEPS   100
-#define DEAR_LIMIT    200000
-#define DEAR_STEPS    40000
+/* What a match may cost: its limit counts attempts, each of which may read
+ * the string to its end. Most patterns need next to nothing; one that needs
+ * more is tried again, at its price. */
+#define CHEAP_BYTES   (16 * 1024)
+#define CHEAP_MIN     32
+#define CHEAP_MAX     250
+#define DEAR_BYTES    (20 * 1024 * 1024)
+#define DEAR_MIN      2000
+#define DEAR_MAX      200000
 
 struct fp_regex_t {
-    pcre2_code           *code;
-    pcre2_match_context  *cheap;
-    pcre2_match_context  *dear;
+    pcre2_code  *code;
 };
+
+/* For one call. */
+typedef struct {
+    fp_regex_t           *re;
+    uint32_t              options;
+    pcre2_match_data     *data;
+    pcre2_match_context  *context;
+} matcher_t;
 
 
 static apr_status_t
@@ -34,21 +43,7 @@ destroy(void *data)
     fp_regex_t  *re = data;
 
     pcre2_code_free(re->code);
-    pcre2_match_context_free(re->cheap);
-    pcre2_match_context_free(re->dear);
     return APR_SUCCESS;
-}
-
-
-static pcre2_match_context *
-limits(uint32_t n)
-{
-    pcre2_match_context  *mc = pcre2_match_context_create(NULL);
-
-    pcre2_set_match_limit(mc, n);
-    pcre2_set_depth_limit(mc, n);
-    pcre2_set_heap_limit(mc, HEAP_KIB);
-    return mc;
 }
 
 
@@ -82,38 +77,61 @@ hie_fp_regex_compile(apr_pool_t *pool, hie_str_t pattern, fp_regex_t **out,
                         (size_t) at, (const char *) message);
     }
 
-    re->cheap = limits(CHEAP_LIMIT);
-    re->dear = limits(DEAR_LIMIT);
     apr_pool_cleanup_register(pool, re, destroy, apr_pool_cleanup_null);
     *out = re;
     return HIE_OK;
 }
 
 
-static hie_rc_t
-match(fp_run_t *run, const fp_node_t *n, const fp_regex_t *re, hie_str_t s,
-      size_t from, uint32_t options, pcre2_match_data *md, bool *out)
+static uint32_t
+limit_for(size_t len, size_t bytes, uint32_t min, uint32_t max)
 {
-    int       got;
+    size_t  n = bytes / (len + 16);
+
+    return n < min ? min : n > max ? max : (uint32_t) n;
+}
+
+
+/* Tries within a limit, and takes the steps that it may be worth. */
+static hie_rc_t
+try(fp_run_t *run, const matcher_t *m, hie_str_t s, size_t from,
+    uint32_t limit, int *got)
+{
+    hie_rc_t  rc;
+
+    rc = hie_fp_spend(run, 100 + (uint64_t) limit * (s.len + 16)
+                                 / FP_STEP_BYTES);
+    if (rc == HIE_OK) {
+        pcre2_set_match_limit(m->context, limit);
+        pcre2_set_depth_limit(m->context, limit);
+        *got = pcre2_match(m->re->code, (PCRE2_SPTR) s.ptr, s.len, from,
+                           m->options | PCRE2_NO_UTF_CHECK, m->data,
+                           m->context);
+    }
+
+    return rc;
+}
+
+
+static hie_rc_t
+match(fp_run_t *run, const fp_node_t *n, const matcher_t *m, hie_str_t s,
+      size_t from, bool *out)
+{
+    int       got = 0;
     hie_rc_t  rc;
 
     *out = false;
-    options |= PCRE2_NO_UTF_CHECK;
-    rc = hie_fp_spend(run, CHEAP_STEPS);
-    if (rc != HIE_OK) {
-        return rc;
+    rc = try(run, m, s, from, limit_for(s.len, CHEAP_BYTES, CHEAP_MIN,
+                                        CHEAP_MAX), &got);
+    if (rc == HIE_OK
+        && (got == PCRE2_ERROR_MATCHLIMIT || got == PCRE2_ERROR_DEPTHLIMIT))
+    {
+        rc = try(run, m, s, from, limit_for(s.len, DEAR_BYTES, DEAR_MIN,
+                                            DEAR_MAX), &got);
     }
 
-    got = pcre2_match(re->code, (PCRE2_SPTR) s.ptr, s.len, from, options, md,
-                      re->cheap);
-    if (got == PCRE2_ERROR_MATCHLIMIT || got == PCRE2_ERROR_DEPTHLIMIT) {
-        rc = hie_fp_spend(run, DEAR_STEPS);
-        if (rc != HIE_OK) {
-            return rc;
-        }
-
-        got = pcre2_match(re->code, (PCRE2_SPTR) s.ptr, s.len, from, options,
-                          md, re->dear);
+    if (rc != HIE_OK) {
+        return rc;
     }
 
     if (got < 0 && got != PCRE2_ERROR_NOMATCH) {
@@ -151,10 +169,23 @@ pattern_of(fp_run_t *run, const fp_node_t *n, hie_str_t pattern,
 
 
 static void
-release(fp_run_t *run, const fp_node_t *n, fp_regex_t *re)
+start(matcher_t *m, fp_regex_t *re, uint32_t options)
 {
-    if (re != n->regex) {
-        apr_pool_cleanup_run(run->pool, re, destroy);
+    m->re = re;
+    m->options = options;
+    m->data = pcre2_match_data_create_from_pattern(re->code, NULL);
+    m->context = pcre2_match_context_create(NULL);
+    pcre2_set_heap_limit(m->context, HEAP_KIB);
+}
+
+
+static void
+finish(fp_run_t *run, const fp_node_t *n, matcher_t *m)
+{
+    pcre2_match_data_free(m->data);
+    pcre2_match_context_free(m->context);
+    if (m->re != n->regex) {
+        apr_pool_cleanup_run(run->pool, m->re, destroy);
     }
 }
 
@@ -163,11 +194,11 @@ static hie_rc_t
 matches(fp_run_t *run, const fp_node_t *n, const fp_scope_t *scope,
         uint32_t base, uint32_t options)
 {
-    bool               there, found = false;
-    hie_rc_t           rc;
-    hie_str_t          s, pattern;
-    fp_regex_t        *re;
-    pcre2_match_data  *md;
+    bool         there, found = false;
+    hie_rc_t     rc;
+    matcher_t    m;
+    hie_str_t    s, pattern;
+    fp_regex_t  *re;
 
     rc = hie_fp_two_strings(run, n, scope, base, &s, &pattern, &there);
     if (rc != HIE_OK || !there) {
@@ -179,10 +210,9 @@ matches(fp_run_t *run, const fp_node_t *n, const fp_scope_t *scope,
         return rc;
     }
 
-    md = pcre2_match_data_create(1, NULL);
-    rc = match(run, n, re, s, 0, options, md, &found);
-    pcre2_match_data_free(md);
-    release(run, n, re);
+    start(&m, re, options);
+    rc = match(run, n, &m, s, 0, &found);
+    finish(run, n, &m);
     hie_fp_set_boolean(run, base, found);
     return rc;
 }
@@ -206,8 +236,8 @@ hie_fp_call_matchesFull(fp_run_t *run, const fp_node_t *n,
 
 /* What one match is replaced by: $1 and ${name} stand for groups. */
 static hie_rc_t
-substitute(fp_run_t *run, const fp_node_t *n, const fp_regex_t *re,
-           hie_str_t s, hie_str_t by, pcre2_match_data *md, hie_buf_t *b)
+substitute(fp_run_t *run, const fp_node_t *n, const matcher_t *m,
+           hie_str_t s, hie_str_t by, hie_buf_t *b)
 {
     int          got;
     char         few[256];
@@ -221,9 +251,9 @@ substitute(fp_run_t *run, const fp_node_t *n, const fp_regex_t *re,
                            | PCRE2_SUBSTITUTE_OVERFLOW_LENGTH;
 
     for (i = 0; i < 2; i++) {
-        got = pcre2_substitute(re->code, (PCRE2_SPTR) s.ptr, s.len, 0,
-                               options, md, re->dear, (PCRE2_SPTR) by.ptr,
-                               by.len, w, &len);
+        got = pcre2_substitute(m->re->code, (PCRE2_SPTR) s.ptr, s.len, 0,
+                               options, m->data, m->context,
+                               (PCRE2_SPTR) by.ptr, by.len, w, &len);
         if (got >= 0) {
             hie_buf_add(b, w, len);
             return HIE_OK;
@@ -247,8 +277,8 @@ substitute(fp_run_t *run, const fp_node_t *n, const fp_regex_t *re,
 
 
 static hie_rc_t
-replace_all(fp_run_t *run, const fp_node_t *n, const fp_regex_t *re,
-            hie_str_t s, hie_str_t by, pcre2_match_data *md, hie_buf_t *b)
+replace_all(fp_run_t *run, const fp_node_t *n, const matcher_t *m,
+            hie_str_t s, hie_str_t by, hie_buf_t *b)
 {
     bool         found;
     size_t       at = 0, kept = 0;
@@ -256,12 +286,12 @@ replace_all(fp_run_t *run, const fp_node_t *n, const fp_regex_t *re,
     PCRE2_SIZE  *place;
 
     for ( ;; ) {
-        rc = match(run, n, re, s, at, 0, md, &found);
+        rc = match(run, n, m, s, at, &found);
         if (rc != HIE_OK || !found) {
             break;
         }
 
-        place = pcre2_get_ovector_pointer(md);
+        place = pcre2_get_ovector_pointer(m->data);
         if (place[1] < place[0] || place[0] < kept) {
             break;
         }
@@ -269,7 +299,7 @@ replace_all(fp_run_t *run, const fp_node_t *n, const fp_regex_t *re,
         hie_buf_add(b, s.ptr + kept, place[0] - kept);
         kept = place[1];
         at = kept;
-        rc = substitute(run, n, re, s, by, md, b);
+        rc = substitute(run, n, m, s, by, b);
         if (rc == HIE_OK) {
             rc = hie_fp_room(run, n, b->len);
         }
@@ -295,13 +325,13 @@ hie_rc_t
 hie_fp_call_replaceMatches(fp_run_t *run, const fp_node_t *n,
                            const fp_scope_t *scope, uint32_t base)
 {
-    bool               there, by_there;
-    hie_rc_t           rc;
-    hie_buf_t          b;
-    hie_str_t          s, pattern;
-    fp_item_t          by;
-    fp_regex_t        *re;
-    pcre2_match_data  *md;
+    bool         there, by_there = false;
+    hie_rc_t     rc;
+    hie_buf_t    b;
+    hie_str_t    s, pattern;
+    fp_item_t    by;
+    matcher_t    m;
+    fp_regex_t  *re;
 
     rc = hie_fp_two_strings(run, n, scope, base, &s, &pattern, &there);
     if (rc == HIE_OK) {
@@ -319,10 +349,9 @@ hie_fp_call_replaceMatches(fp_run_t *run, const fp_node_t *n,
     }
 
     hie_buf_init(&b, run->pool, s.len + 64);
-    md = pcre2_match_data_create_from_pattern(re->code, NULL);
-    rc = replace_all(run, n, re, s, by.string, md, &b);
-    pcre2_match_data_free(md);
-    release(run, n, re);
+    start(&m, re, 0);
+    rc = replace_all(run, n, &m, s, by.string, &b);
+    finish(run, n, &m);
     hie_fp_set_string(run, base, hie_buf_str(&b));
     return rc;
 }

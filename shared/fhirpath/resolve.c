@@ -25,7 +25,7 @@ reference_text(fp_run_t *run, const fp_item_t *item)
     }
 
     if (hie_types[item->type].kind == HIE_KIND_PRIMITIVE
-        && hie_fhirpath_value(item, run->pool, &v)
+        && hie_fp_value(run, item, &v)
         && v.kind == HIE_FHIRPATH_STRING)
     {
         return v.string;
@@ -37,24 +37,24 @@ reference_text(fp_run_t *run, const fp_item_t *item)
 
 /* The resource of a Bundle's document that has `node` in it, or the root. */
 static hie_node_t
-container_of(const hie_doc_t *d, hie_node_t root, hie_node_t node,
-             apr_pool_t *pool)
+container_of(fp_run_t *run, const hie_doc_t *d, hie_node_t root,
+             hie_node_t node)
 {
+    uint32_t    passed = 0;
     hie_node_t  c, next, at = root, found = root;
 
     while (node != HIE_NODE_NONE && at < node) {
         for (c = hie_doc_first(d, at); c != HIE_NODE_NONE; c = next) {
             next = hie_doc_next(d, c);
+            passed++;
             if (node >= c && (next == HIE_NODE_NONE || node < next)) {
                 break;
             }
         }
 
-        if (c == HIE_NODE_NONE) {
-            break;
-        }
-
-        if (hie_str_eqz(hie_doc_name(d, c, pool), "contained")) {
+        if (c == HIE_NODE_NONE
+            || hie_str_eqz(hie_doc_name(d, c, run->pool), "contained"))
+        {
             break;
         }
 
@@ -66,6 +66,7 @@ container_of(const hie_doc_t *d, hie_node_t root, hie_node_t node,
         }
     }
 
+    fp_charge(run, passed / 16);
     return found;
 }
 
@@ -82,7 +83,8 @@ in_contained(fp_run_t *run, const hie_doc_t *d, hie_node_t container,
         return HIE_OK;
     }
 
-    c = hie_doc_first(d, hie_doc_member(d, container, "contained"));
+    c = hie_doc_first(d, hie_fp_lookup(run, d, container,
+                                       HIE_STR("contained")));
     for ( ; c != HIE_NODE_NONE && rc == HIE_OK; c = hie_doc_next(d, c)) {
         rc = hie_fp_spend(run, 1);
         if (hie_str_eq(hie_doc_get(d, c, "id", run->pool), id)) {
@@ -124,7 +126,8 @@ in_bundle(fp_run_t *run, const fp_item_t *bundle, hie_str_t text,
     hie_node_t        c, r;
     const hie_doc_t  *d = bundle->doc;
 
-    c = hie_doc_first(d, hie_doc_member(d, bundle->node, "entry"));
+    c = hie_doc_first(d, hie_fp_lookup(run, d, bundle->node,
+                                       HIE_STR("entry")));
     for ( ; c != HIE_NODE_NONE && rc == HIE_OK; c = hie_doc_next(d, c)) {
         rc = hie_fp_spend(run, 4);
         r = hie_doc_member(d, c, "resource");
@@ -188,8 +191,7 @@ hie_fp_resolve(fp_run_t *run, const fp_node_t *node, const fp_item_t *item,
         if (item->kind == HIE_FHIRPATH_NODE && item->doc == root->doc
             && root->type == HIE_TYPE_Bundle)
         {
-            container = container_of(root->doc, root->node, item->node,
-                                     run->pool);
+            container = container_of(run, root->doc, root->node, item->node);
         }
 
         return in_contained(run, root->doc, container, rest, out);

@@ -35,7 +35,8 @@ hash_json(fp_run_t *run, const hie_doc_t *d, hie_node_t n)
 
     /* the caller of this spends one step at least, and finds that none is
      * left */
-    run->steps -= run->steps > 0;
+    fp_charge(run, 1 + (kind == HIE_NODE_STRING || kind == HIE_NODE_NUMBER
+                        ? hie_doc_raw(d, n).len / FP_STEP_BYTES : 0));
     if (kind == HIE_NODE_STRING) {
         return hash_str(hie_doc_string(d, n, run->pool));
     }
@@ -68,7 +69,7 @@ hash_item(fp_run_t *run, const fp_item_t *item)
     hie_decimal_t            n;
     hie_fhirpath_quantity_t  q;
 
-    if (!hie_fhirpath_value(item, run->pool, &v)) {
+    if (!hie_fp_value(run, item, &v)) {
         return hash_json(run, item->doc, item->node)
                + 3 * hash_json(run, item->doc, item->sibling);
     }

@@ -116,8 +116,7 @@ find_keys(sorter_t *s, const fp_scope_t *scope, uint32_t base, uint32_t n)
         one.at = base + i;
         one.index = i;
         if (s->n->args == NULL
-            && !hie_fhirpath_value(&s->run->items[base + i], s->run->pool,
-                                   key++))
+            && !hie_fp_value(s->run, &s->run->items[base + i], key++))
         {
             return hie_fp_fail(s->run, s->n, HIE_INVALID, "sort() without a "
                                "key expects values, found a %s",

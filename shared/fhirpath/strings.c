@@ -16,7 +16,7 @@ hie_fp_room(fp_run_t *run, const fp_node_t *n, size_t len)
                            "%d bytes", FP_STRING_MAX);
     }
 
-    return hie_fp_spend(run, len / 64 + 1);
+    return hie_fp_spend(run, len / FP_STEP_BYTES + 1);
 }
 
 
@@ -47,7 +47,7 @@ hie_fp_two_strings(fp_run_t *run, const fp_node_t *n, const fp_scope_t *scope,
             *b = arg.string;
         }
 
-        return hie_fp_spend(run, a->len / 64 + 1);
+        return hie_fp_spend(run, a->len / FP_STEP_BYTES + 1);
     }
 
     return HIE_OK;
@@ -148,6 +148,11 @@ hie_fp_call_lastIndexOf(fp_run_t *run, const fp_node_t *n,
         return HIE_OK;
     }
 
+    rc = hie_fp_spend(run, (s.len / 16 + 1) * (what.len / FP_STEP_BYTES + 1));
+    if (rc != HIE_OK) {
+        return rc;
+    }
+
     for (at = s.len - what.len + 1; at-- > 0; ) {
         if (memcmp(s.ptr + at, what.ptr, what.len) == 0) {
             s.len = at;
@@ -156,7 +161,7 @@ hie_fp_call_lastIndexOf(fp_run_t *run, const fp_node_t *n,
         }
     }
 
-    return hie_fp_spend(run, s.len / 8);
+    return HIE_OK;
 }
 
 
@@ -164,7 +169,7 @@ hie_rc_t
 hie_fp_call_substring(fp_run_t *run, const fp_node_t *n,
                       const fp_scope_t *scope, uint32_t base)
 {
-    bool       there, from_there, count_there = false;
+    bool       there, from_there = false, count_there = false;
     size_t     at = 0, end;
     int64_t    i;
     hie_rc_t   rc;
@@ -280,6 +285,7 @@ change_case(fp_run_t *run, const fp_node_t *n, const fp_scope_t *scope,
         return rc;
     }
 
+    fp_charge(run, s.len / 8);
     hie_buf_init(&b, run->pool, s.len + 1);
     for (i = 0; i < s.len; i += (size_t) len) {
         len = utf8proc_iterate((const utf8proc_uint8_t *) s.ptr + i,
@@ -409,7 +415,7 @@ hie_fp_call_join(fp_run_t *run, const fp_node_t *n, const fp_scope_t *scope,
 
     hie_buf_init(&b, run->pool, 64);
     for (i = base; i < end && rc == HIE_OK; i++) {
-        if (!hie_fhirpath_value(&run->items[i], run->pool, &v)
+        if (!hie_fp_value(run, &run->items[i], &v)
             || v.kind != HIE_FHIRPATH_STRING)
         {
             return hie_fp_fail(run, n, HIE_INVALID, "join() expects Strings");
@@ -454,7 +460,7 @@ replace(fp_run_t *run, const fp_node_t *n, hie_str_t s, hie_str_t what,
         hie_buf_adds(b, by);
         s.ptr += step + what.len;
         s.len -= step + what.len;
-        rc = hie_fp_spend(run, by.len / 64 + 1);
+        rc = hie_fp_spend(run, by.len / FP_STEP_BYTES + 1);
         if (rc == HIE_OK && b->len > FP_STRING_MAX) {
             rc = hie_fp_room(run, n, b->len);
         }
@@ -469,7 +475,7 @@ hie_rc_t
 hie_fp_call_replace(fp_run_t *run, const fp_node_t *n,
                     const fp_scope_t *scope, uint32_t base)
 {
-    bool       there, by_there;
+    bool       there, by_there = false;
     hie_rc_t   rc;
     hie_str_t  s, what;
     hie_buf_t  b;

@@ -161,6 +161,40 @@ hie_fhirpath_value(const hie_fhirpath_item_t *item, apr_pool_t *pool,
 
 
 bool
+hie_fp_value(fp_run_t *run, const fp_item_t *item, fp_item_t *out)
+{
+    size_t           len = 0;
+    hie_node_kind_t  kind;
+
+    if (item->kind == HIE_FHIRPATH_STRING) {
+        len = item->string.len;
+
+    } else if (item->kind == HIE_FHIRPATH_NODE) {
+        kind = hie_doc_kind(item->doc, item->node);
+        if (kind == HIE_NODE_STRING || kind == HIE_NODE_NUMBER) {
+            len = hie_doc_raw(item->doc, item->node).len;
+        }
+    }
+
+    fp_charge(run, len / FP_STEP_BYTES);
+    return hie_fhirpath_value(item, run->pool, out);
+}
+
+
+hie_node_t
+hie_fp_lookup(fp_run_t *run, const hie_doc_t *d, hie_node_t object,
+              hie_str_t name)
+{
+    uint32_t    seen = 0;
+    hie_node_t  n;
+
+    n = hie_doc_member_seen(d, object, name, &seen);
+    fp_charge(run, seen / 16);
+    return n;
+}
+
+
+bool
 hie_fp_has_value(const fp_item_t *item)
 {
     hie_node_kind_t  kind;
@@ -173,14 +207,6 @@ hie_fp_has_value(const fp_item_t *item)
     return hie_types[item->type].kind == HIE_KIND_PRIMITIVE
            && (kind == HIE_NODE_STRING || kind == HIE_NODE_NUMBER
                || kind == HIE_NODE_TRUE || kind == HIE_NODE_FALSE);
-}
-
-
-hie_str_t
-hie_fp_string(fp_run_t *run, const fp_item_t *item)
-{
-    return item->kind == HIE_FHIRPATH_STRING ? item->string
-           : hie_doc_string(item->doc, item->node, run->pool);
 }
 
 
@@ -368,7 +394,7 @@ hie_fp_single(fp_run_t *run, const fp_node_t *node, uint32_t base,
                            "%u", run->top - base);
     }
 
-    if (hie_fhirpath_value(&run->items[base], run->pool, out)) {
+    if (hie_fp_value(run, &run->items[base], out)) {
         *there = true;
         return HIE_OK;
     }

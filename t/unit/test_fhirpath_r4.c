@@ -139,6 +139,7 @@ test_search_parameters(void **state)
 int
 main(void)
 {
+    int                      failed;
     const struct CMUnitTest  tests[] = {
         cmocka_unit_test(test_invariants),
         cmocka_unit_test(test_search_parameters)
@@ -147,5 +148,9 @@ main(void)
     apr_initialize();
     pool = hie_pool_create(NULL, "test");
 
-    return cmocka_run_group_tests(tests, NULL, NULL);
+    failed = cmocka_run_group_tests(tests, NULL, NULL);
+    apr_pool_destroy(pool);
+    apr_terminate();
+
+    return failed;
 }

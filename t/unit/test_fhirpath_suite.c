@@ -275,6 +275,7 @@ test_suite(void **state)
 int
 main(void)
 {
+    int                      failed;
     const struct CMUnitTest  tests[] = {
         cmocka_unit_test(test_suite)
     };
@@ -282,5 +283,9 @@ main(void)
     apr_initialize();
     pool = hie_pool_create(NULL, "test");
 
-    return cmocka_run_group_tests(tests, NULL, NULL);
+    failed = cmocka_run_group_tests(tests, NULL, NULL);
+    apr_pool_destroy(pool);
+    apr_terminate();
+
+    return failed;
 }
