@@ -164,6 +164,11 @@ typedef struct {
     uint64_t            *tokens;        /* sorted, no repetition */
     int                  n_strings;
     hie_index_string_t  *strings;
+    int                  n_refs;      /* literal references to resources of */
+    hie_str_t           *refs;        /* ours but patients: "Type/id", each
+                                         once */
+    apr_time_t           care_from;   /* the time of care that it is about, */
+    apr_time_t           care_until;  /* the end excluded; none: both 0 */
 } hie_index_t;
 
 /* `id` is the id under which it is stored. */

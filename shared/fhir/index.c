@@ -3,6 +3,7 @@
  * parameters, and the patients it belongs to.
  */
 
+#include "fhir/care.h"
 #include "fhir/doc.h"
 #include "fhir/model.h"
 
@@ -24,6 +25,7 @@ typedef struct {
     apr_array_header_t  *tokens;      /* uint64_t */
     apr_array_header_t  *strings;     /* hie_index_string_t */
     apr_array_header_t  *patients;    /* patient_t */
+    apr_array_header_t  *refs;        /* hie_str_t */
 } indexer_t;
 
 
@@ -396,6 +398,68 @@ index_patients(indexer_t *ix, const hie_doc_t *d, int type, hie_str_t id,
 }
 
 
+/*
+ * References, and the time of care.
+ */
+
+static int
+compare_str(const void *va, const void *vb)
+{
+    const hie_str_t  *a = va, *b = vb;
+    size_t            len = a->len < b->len ? a->len : b->len;
+    int               rc = memcmp(a->ptr, b->ptr, len);
+
+    return rc != 0 ? rc : (a->len > b->len) - (a->len < b->len);
+}
+
+
+/* Whether the value is a member of this name, written without escapes. */
+static bool
+is_named(const hie_doc_t *d, const hie_tape_t *t, const char *name)
+{
+    size_t  len = strlen(name);
+
+    return (t->flags & HIE_TAPE_MEMBER) && t->start - t->name > len
+           && memcmp(d->text + t->name, name, len) == 0
+           && d->text[t->name + len] == '"';
+}
+
+
+/* Every Reference.reference anywhere; what carries other resources whole
+ * refers to nothing by itself. */
+static void
+take_references(indexer_t *ix, const hie_doc_t *d)
+{
+    const hie_tape_t  *t;
+    hie_reference_t    ref;
+    hie_node_t         n, end = d->nodes[0].size;
+    hie_buf_t          b;
+
+    if (hie_str_eqz(ix->type, "Bundle")) {
+        return;
+    }
+
+    for (n = 1; n < end; n++) {
+        t = &d->nodes[n];
+
+        if (t->kind != HIE_NODE_STRING || !is_named(d, t, "reference")
+            || !hie_fhir_reference(hie_doc_string(d, n, ix->pool), ix->base,
+                                   &ref)
+            || !ref.local || ref.type.len == 0
+            || hie_str_eqz(ref.type, "Patient"))
+        {
+            continue;
+        }
+
+        hie_buf_init(&b, ix->pool, ref.type.len + ref.id.len + 2);
+        hie_buf_adds(&b, ref.type);
+        hie_buf_addc(&b, '/');
+        hie_buf_adds(&b, ref.id);
+        *(hie_str_t *) apr_array_push(ix->refs) = hie_buf_str(&b);
+    }
+}
+
+
 static int
 compare_u64(const void *va, const void *vb)
 {
@@ -477,6 +541,7 @@ hie_fhir_index(const hie_doc_t *d, hie_str_t type, hie_str_t id,
     ix.tokens = apr_array_make(pool, 16, sizeof(uint64_t));
     ix.strings = apr_array_make(pool, 4, sizeof(hie_index_string_t));
     ix.patients = apr_array_make(pool, 4, sizeof(patient_t));
+    ix.refs = apr_array_make(pool, 4, sizeof(hie_str_t));
     ix.param = hie_model_params + hie_model_params_of[i];
     end = hie_model_params + hie_model_params_of[i + 1];
 
@@ -486,7 +551,11 @@ hie_fhir_index(const hie_doc_t *d, hie_str_t type, hie_str_t id,
     }
 
     index_patients(&ix, d, i, id, out);
+    take_references(&ix, d);
+    hie_fhir_care(d, type, pool, &out->care_from, &out->care_until);
 
+    out->n_refs = settle(ix.refs, compare_str);
+    out->refs = (hie_str_t *) ix.refs->elts;
     out->n_tokens = settle(ix.tokens, compare_u64);
     out->tokens = (uint64_t *) ix.tokens->elts;
     out->n_strings = settle(ix.strings, compare_strings);

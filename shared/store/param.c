@@ -230,6 +230,16 @@ hie_result_i64(const PGresult *res, int row, int col)
 }
 
 
+int
+hie_result_i16(const PGresult *res, int row, int col)
+{
+    uint16_t  be;
+
+    memcpy(&be, PQgetvalue(res, row, col), sizeof(be));
+    return (int16_t) be16toh(be);
+}
+
+
 bool
 hie_result_bool(const PGresult *res, int row, int col)
 {

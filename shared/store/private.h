@@ -114,6 +114,8 @@ hie_copy_end(hie_copy_t *c);
 /* Values of a binary result. */
 int64_t
 hie_result_i64(const PGresult *res, int row, int col);
+int
+hie_result_i16(const PGresult *res, int row, int col);
 bool
 hie_result_bool(const PGresult *res, int row, int col);
 apr_time_t

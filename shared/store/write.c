@@ -21,12 +21,17 @@ static const char  create_sql[] =
     "WITH d AS MATERIALIZED ("
     "SELECT nextval('hie.resource_rid') AS rid, u.*"
     " FROM unnest($1::text[], $2::text[], $3::timestamptz[], $4::bytea[],"
-    " $5::int[], $6::int[], $7::int[], $8::int[])"
-    " AS u(type, id, updated, body, p0, p1, t0, t1)), "
+    " $5::int[], $6::int[], $7::int[], $8::int[], $15::int[],"
+    " $16::timestamptz[], $17::timestamptz[], $18::int[], $19::int[])"
+    " AS u(type, id, updated, body, p0, p1, t0, t1, method, care_from,"
+    " care_until, r0, r1)), "
     "w AS (INSERT INTO hie.resource"
-    " (rid, version, updated, deleted, type, id, patients, tokens, body)"
-    " SELECT d.rid, 1, d.updated, false, d.type, d.id,"
-    " " PART("$9", "d.p0", "d.p1") ", " PART("$10", "d.t0", "d.t1") ", d.body"
+    " (rid, version, updated, care_from, care_until, method, deleted, type,"
+    " id, patients, tokens, refs, body)"
+    " SELECT d.rid, 1, d.updated, d.care_from, d.care_until, d.method, false,"
+    " d.type, d.id,"
+    " " PART("$9", "d.p0", "d.p1") ", " PART("$10", "d.t0", "d.t1") ","
+    " ($20::text[])[d.r0 + 1 : d.r1], d.body"
     " FROM d), "
     "a AS (SELECT array_agg(d.rid) AS rids FROM d), "
     "t AS (INSERT INTO hie.resource_string (rid, type, param, value)"
@@ -39,19 +44,25 @@ static const char  update_sql[] =
     "WITH d AS MATERIALIZED ("
     "SELECT u.*"
     " FROM unnest($1::text[], $2::text[], $3::timestamptz[], $4::bytea[],"
-    " $5::int[], $6::int[], $7::int[], $8::int[], $15::bigint[])"
-    " WITH ORDINALITY"
-    " AS u(type, id, updated, body, p0, p1, t0, t1, version, ord)), "
+    " $5::int[], $6::int[], $7::int[], $8::int[], $15::int[],"
+    " $16::timestamptz[], $17::timestamptz[], $18::int[], $19::int[],"
+    " $21::bigint[]) WITH ORDINALITY"
+    " AS u(type, id, updated, body, p0, p1, t0, t1, method, care_from,"
+    " care_until, r0, r1, version, ord)), "
     "h AS (INSERT INTO hie.resource_history"
-    " (version, updated, deleted, type, id, patients, body)"
-    " SELECT r.version, r.updated, r.deleted, r.type, r.id, r.patients, r.body"
+    " (rid, version, updated, superseded, method, deleted, type, id,"
+    " patients, body)"
+    " SELECT r.rid, r.version, r.updated, d.updated, r.method, r.deleted,"
+    " r.type, r.id, r.patients, r.body"
     " FROM d JOIN hie.resource r ON r.type = d.type AND r.id = d.id"
     " AND r.version = d.version - 1), "
     "w AS (UPDATE hie.resource r SET version = d.version,"
-    " updated = d.updated, deleted = (d.body = ''),"
+    " updated = d.updated, care_from = d.care_from,"
+    " care_until = d.care_until, method = d.method, deleted = (d.body = ''),"
     " patients = CASE WHEN d.body = '' THEN r.patients"
     " ELSE " PART("$9", "d.p0", "d.p1") " END,"
-    " tokens = " PART("$10", "d.t0", "d.t1") ", body = d.body"
+    " tokens = " PART("$10", "d.t0", "d.t1") ","
+    " refs = ($20::text[])[d.r0 + 1 : d.r1], body = d.body"
     " FROM d WHERE r.type = d.type AND r.id = d.id"
     " AND r.version = d.version - 1 RETURNING r.rid, d.ord), "
     "x AS (DELETE FROM hie.resource_string s USING w WHERE s.rid = w.rid), "
@@ -230,6 +241,7 @@ typedef struct {
     hie_array_t    type, id, updated, body, p0, p1, t0, t1, version;
     hie_array_t    patients, tokens;
     hie_array_t    s_ord, s_type, s_param, s_value;
+    hie_array_t    method, care_from, care_until, r0, r1, refs;
     hie_params_t   params;
 } put_rows_t;
 
@@ -253,6 +265,54 @@ init_rows(put_rows_t *w, apr_pool_t *pool, size_t body_size)
     hie_array_init(&w->s_type, pool, HIE_PG_TEXT, 128);
     hie_array_init(&w->s_param, pool, HIE_PG_TEXT, 128);
     hie_array_init(&w->s_value, pool, HIE_PG_TEXT, 128);
+    hie_array_init(&w->method, pool, HIE_PG_INT4, 16);
+    hie_array_init(&w->care_from, pool, HIE_PG_TIMESTAMPTZ, 16);
+    hie_array_init(&w->care_until, pool, HIE_PG_TIMESTAMPTZ, 16);
+    hie_array_init(&w->r0, pool, HIE_PG_INT4, 16);
+    hie_array_init(&w->r1, pool, HIE_PG_INT4, 16);
+    hie_array_init(&w->refs, pool, HIE_PG_TEXT, 128);
+}
+
+
+static hie_method_t
+put_method(const hie_put_t *put)
+{
+    if (put->body.len == 0) {
+        return HIE_BY_DELETE;
+    }
+    return put->method != 0 ? put->method : HIE_BY_PUT;
+}
+
+
+/* The ends of the numbers are PostgreSQL's infinities. A year of four digits
+ * is never too much for the difference. */
+static void
+add_care(hie_array_t *a, apr_time_t t)
+{
+    if (t == INT64_MIN || t == INT64_MAX) {
+        hie_array_i64(a, t);
+    } else {
+        hie_array_time(a, t);
+    }
+}
+
+
+/* What the resource tells about other things than itself: the time of care,
+ * and what it refers to. */
+static void
+add_relations(put_rows_t *w, const hie_index_t *x)
+{
+    bool  timed = x->care_from < x->care_until;
+    int   i;
+
+    add_care(&w->care_from, timed ? x->care_from : INT64_MIN);
+    add_care(&w->care_until, timed ? x->care_until : INT64_MAX);
+
+    hie_array_i32(&w->r0, (int32_t) w->refs.n);
+    for (i = 0; i < x->n_refs; i++) {
+        hie_array_str(&w->refs, x->refs[i]);
+    }
+    hie_array_i32(&w->r1, (int32_t) w->refs.n);
 }
 
 
@@ -269,6 +329,8 @@ add_row(put_rows_t *w, const hie_put_t *put)
     hie_array_time(&w->updated, put->updated);
     hie_array_str(&w->body, put->body);
     hie_array_i64(&w->version, put->version);
+    hie_array_i32(&w->method, put_method(put));
+    add_relations(w, x);
 
     hie_array_i32(&w->p0, (int32_t) w->patients.n);
     for (i = 0; i < x->n_patients; i++) {
@@ -311,6 +373,12 @@ row_params(put_rows_t *w, apr_pool_t *pool, bool update)
     hie_params_array(p, &w->s_type);
     hie_params_array(p, &w->s_param);
     hie_params_array(p, &w->s_value);
+    hie_params_array(p, &w->method);
+    hie_params_array(p, &w->care_from);
+    hie_params_array(p, &w->care_until);
+    hie_params_array(p, &w->r0);
+    hie_params_array(p, &w->r1);
+    hie_params_array(p, &w->refs);
     if (update) {
         hie_params_array(p, &w->version);
     }
