@@ -352,6 +352,8 @@ prepare_step(apply_t *a, int i, const hie_fhir_link_t *links, size_t n_links,
     if (rc == HIE_OK) {
         rc = hie_write_prepare(d, type, s->id, s->version, a->now,
                                a->rules->base_url, a->pool, put, a->err);
+        put->method = hie_str_eqz(s->entry->method, "POST") ? HIE_BY_POST
+                                                            : HIE_BY_PUT;
     }
 
     if (rc != HIE_OK) {

@@ -120,3 +120,20 @@ hie_do_read(hie_job_t *job)
                         job->pool, &row, &job->error);
     return hie_do_read_answer(job, rc, &row);
 }
+
+
+hie_rc_t
+hie_read_exists(hie_job_t *job)
+{
+    hie_rc_t   rc;
+    hie_row_t  row;
+
+    rc = hie_store_read(job->rt->store, &job->decision->visible,
+                        job->todo.type, job->todo.id, 0, job->pool, &row,
+                        &job->error);
+    if (rc == HIE_GONE) {
+        return HIE_OK;
+    }
+
+    return rc == HIE_NOT_FOUND ? hie_do_read_answer(job, rc, &row) : rc;
+}

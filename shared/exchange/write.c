@@ -188,6 +188,7 @@ hie_do_create(hie_job_t *job)
         return rc;
     }
 
+    put.method = HIE_BY_POST;
     rc = create_once(job, &put);
     if (rc == HIE_OK) {
         respond_written(job, 201, &put);
