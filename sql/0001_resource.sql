@@ -84,6 +84,17 @@ CREATE INDEX resource_string_value
     ON hie.resource_string (type, param, value, rid);
 CREATE INDEX resource_string_rid ON hie.resource_string (rid);
 
+-- The labels of meta (1 profile, 2 security, 3 tag) that resources have had,
+-- each once for a type; the key is a token of those that have it.
+CREATE TABLE hie.label (
+    key    bigint    PRIMARY KEY,
+    kind   smallint  NOT NULL,
+    type   text      COLLATE "C" NOT NULL,
+    value  text      COLLATE "C" NOT NULL
+);
+
+CREATE INDEX label_type ON hie.label (type);
+
 -- What can be enforced of each Consent, a row per patient.
 CREATE TABLE hie.consent (
     patient      bigint       NOT NULL,

@@ -109,6 +109,13 @@ static const config_key_t  consent_keys[] = {
     END
 };
 
+static const config_key_t  cors_keys[] = {
+    LIST("origins", CONFIG_TEXTS, AT(fhir.cors_origins),
+         AT(fhir.n_cors_origins), NULL, 0),
+    KEY("max_age", CONFIG_INTEGER, AT(fhir.cors_max_age), 0, 86400, "600"),
+    END
+};
+
 static const config_key_t  fhir_keys[] = {
     KEY("max_body", CONFIG_SIZE, AT(fhir.max_body), K, G, "16m"),
     KEY("max_depth", CONFIG_INTEGER, AT(fhir.max_depth), 8, 1000, "64"),
@@ -117,8 +124,14 @@ static const config_key_t  fhir_keys[] = {
     KEY("default_count", CONFIG_INTEGER, AT(fhir.default_count),
         1, 10000, "20"),
     KEY("max_count", CONFIG_INTEGER, AT(fhir.max_count), 1, 10000, "1000"),
+    KEY("everything_max", CONFIG_INTEGER, AT(fhir.everything_max),
+        1, 100000, "5000"),
+    KEY("timeout", CONFIG_DURATION, AT(fhir.timeout), 10, 3600000, "30000"),
     KEY("update_create", CONFIG_BOOL, AT(fhir.update_create), 0, 0, "true"),
     KEY("public_url", CONFIG_ORIGIN, AT(fhir.public_url), 0, 0, NULL),
+    KEY("cache_control", CONFIG_TEXT, AT(fhir.cache_control),
+        0, 0, "no-store"),
+    SECTION("cors", false, cors_keys),
     END
 };
 

@@ -71,8 +71,14 @@ typedef struct {
         int          max_entries;     /* of a Bundle */
         int          default_count;   /* resources of a search page */
         int          max_count;
+        int          everything_max;  /* resources of a page of $everything */
+        int          timeout;         /* ms for a request */
         bool         update_create;   /* may PUT create? */
         const char  *public_url;      /* scheme://host[:port], or NULL: Host */
+        const char  *cache_control;   /* of what is read */
+        int          n_cors_origins;  /* 0: cross-origin requests are off */
+        const char **cors_origins;    /* scheme://host[:port], or "*" */
+        int          cors_max_age;    /* seconds */
     } fhir;
 
     struct {

@@ -30,7 +30,7 @@ static const hie_interaction_def_t  interactions[] = {
     [HIE_DO_DELETE] = { "delete", HIE_MAY_DELETE, false, NULL },
     [HIE_DO_DELETE_IF] = { "delete", HIE_MAY_DELETE, false, NULL },
     [HIE_DO_BUNDLE] = { "transaction", 0, true, hie_do_transaction },
-    [HIE_DO_OPERATION] = { "operation", 0, false, NULL },
+    [HIE_DO_OPERATION] = { "operation", 0, false, hie_do_operation },
 };
 
 

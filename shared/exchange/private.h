@@ -298,6 +298,10 @@ hie_types_permitted(hie_job_t *job, unsigned may, hie_types_t *out);
 bool
 hie_types_has(const hie_types_t *types, hie_str_t name);
 
+/* operation.c */
+hie_rc_t
+hie_do_operation(hie_job_t *job);
+
 /* history.c */
 hie_rc_t
 hie_do_history(hie_job_t *job);

@@ -82,6 +82,7 @@ typedef struct {
     int          n_patients;
     uint64_t    *patients;
     hie_method_t method;       /* of a row of a history, else 0 */
+    int64_t      rid;          /* its place: of a row that was found */
 } hie_row_t;
 
 /* `version` 0: the current one. HIE_NOT_FOUND also when it is withheld; the
@@ -226,6 +227,21 @@ HIE_BLOCKING hie_rc_t
 hie_store_everything(hie_store_t *s, const hie_visible_t *v,
                      const hie_everything_t *q, apr_pool_t *pool,
                      hie_all_t *out, hie_error_t *err);
+
+
+/*
+ * The labels that visible resources of these types have: each value once for
+ * a kind, sorted.
+ */
+typedef struct {
+    hie_label_kind_t  kind;
+    hie_str_t         json;
+} hie_used_label_t;
+
+HIE_BLOCKING hie_rc_t
+hie_store_labels(hie_store_t *s, const hie_visible_t *v,
+                 const hie_str_t *types, int n_types, apr_pool_t *pool,
+                 hie_used_label_t **out, int *n, hie_error_t *err);
 
 
 /*

@@ -17,6 +17,16 @@
 #define PART(array, from, to)                                                 \
     "(" array "::bigint[])[" from " + 1 : " to "]"
 
+/* Labels that nobody had before. In one order, so that two transactions which
+ * have the same new ones do not wait for each other. */
+#define LABELS(key, kind, type, value)                                        \
+    "l AS (INSERT INTO hie.label (key, kind, type, value)"                    \
+    " SELECT DISTINCT ON (u.key) u.key, u.kind, u.type, u.value"              \
+    " FROM unnest(" key "::bigint[], " kind "::int[], " type "::text[], "     \
+    value "::text[]) AS u(key, kind, type, value)"                            \
+    " WHERE NOT EXISTS (SELECT FROM hie.label k WHERE k.key = u.key)"         \
+    " ORDER BY u.key ON CONFLICT DO NOTHING) "
+
 static const char  create_sql[] =
     "WITH d AS MATERIALIZED ("
     "SELECT nextval('hie.resource_rid') AS rid, u.*"
@@ -37,7 +47,8 @@ static const char  create_sql[] =
     "t AS (INSERT INTO hie.resource_string (rid, type, param, value)"
     " SELECT (SELECT a.rids FROM a)[s.ord], s.type, s.param, s.value"
     " FROM unnest($11::int[], $12::text[], $13::text[], $14::text[])"
-    " AS s(ord, type, param, value)) "
+    " AS s(ord, type, param, value)), "
+    LABELS("$21", "$22", "$23", "$24")
     "SELECT count(*) FROM d";
 
 static const char  update_sql[] =
@@ -46,7 +57,7 @@ static const char  update_sql[] =
     " FROM unnest($1::text[], $2::text[], $3::timestamptz[], $4::bytea[],"
     " $5::int[], $6::int[], $7::int[], $8::int[], $15::int[],"
     " $16::timestamptz[], $17::timestamptz[], $18::int[], $19::int[],"
-    " $21::bigint[]) WITH ORDINALITY"
+    " $25::bigint[]) WITH ORDINALITY"
     " AS u(type, id, updated, body, p0, p1, t0, t1, method, care_from,"
     " care_until, r0, r1, version, ord)), "
     "h AS (INSERT INTO hie.resource_history"
@@ -69,7 +80,8 @@ static const char  update_sql[] =
     "t AS (INSERT INTO hie.resource_string (rid, type, param, value)"
     " SELECT w.rid, s.type, s.param, s.value"
     " FROM unnest($11::int[], $12::text[], $13::text[], $14::text[])"
-    " AS s(ord, type, param, value) JOIN w ON w.ord = s.ord) "
+    " AS s(ord, type, param, value) JOIN w ON w.ord = s.ord), "
+    LABELS("$21", "$22", "$23", "$24")
     "SELECT count(*) FROM w";
 
 static const char  consents_sql[] =
@@ -242,6 +254,7 @@ typedef struct {
     hie_array_t    patients, tokens;
     hie_array_t    s_ord, s_type, s_param, s_value;
     hie_array_t    method, care_from, care_until, r0, r1, refs;
+    hie_array_t    l_key, l_kind, l_type, l_value;
     hie_params_t   params;
 } put_rows_t;
 
@@ -271,6 +284,10 @@ init_rows(put_rows_t *w, apr_pool_t *pool, size_t body_size)
     hie_array_init(&w->r0, pool, HIE_PG_INT4, 16);
     hie_array_init(&w->r1, pool, HIE_PG_INT4, 16);
     hie_array_init(&w->refs, pool, HIE_PG_TEXT, 128);
+    hie_array_init(&w->l_key, pool, HIE_PG_INT8, 64);
+    hie_array_init(&w->l_kind, pool, HIE_PG_INT4, 64);
+    hie_array_init(&w->l_type, pool, HIE_PG_TEXT, 64);
+    hie_array_init(&w->l_value, pool, HIE_PG_TEXT, 256);
 }
 
 
@@ -317,6 +334,20 @@ add_relations(put_rows_t *w, const hie_index_t *x)
 
 
 static void
+add_labels(put_rows_t *w, hie_str_t type, const hie_index_t *x)
+{
+    int  i;
+
+    for (i = 0; i < x->n_labels; i++) {
+        hie_array_i64(&w->l_key, (int64_t) x->labels[i].key);
+        hie_array_i32(&w->l_kind, x->labels[i].kind);
+        hie_array_str(&w->l_type, type);
+        hie_array_str(&w->l_value, x->labels[i].json);
+    }
+}
+
+
+static void
 add_row(put_rows_t *w, const hie_put_t *put)
 {
     static const hie_index_t  nothing;
@@ -331,6 +362,7 @@ add_row(put_rows_t *w, const hie_put_t *put)
     hie_array_i64(&w->version, put->version);
     hie_array_i32(&w->method, put_method(put));
     add_relations(w, x);
+    add_labels(w, put->type, x);
 
     hie_array_i32(&w->p0, (int32_t) w->patients.n);
     for (i = 0; i < x->n_patients; i++) {
@@ -379,6 +411,10 @@ row_params(put_rows_t *w, apr_pool_t *pool, bool update)
     hie_params_array(p, &w->r0);
     hie_params_array(p, &w->r1);
     hie_params_array(p, &w->refs);
+    hie_params_array(p, &w->l_key);
+    hie_params_array(p, &w->l_kind);
+    hie_params_array(p, &w->l_type);
+    hie_params_array(p, &w->l_value);
     if (update) {
         hie_params_array(p, &w->version);
     }

@@ -215,7 +215,7 @@ def _(s):
 def _(s):
     for path in ("/Nonsense/1", "/patient/1", "/Patient/1/2", "/Patient/a_b",
                  "/Patient/" + "x" * 65, "/Patient/1/_history/1/2",
-                 "/Patient/1/$everything", "/Foo"):
+                 "/Patient/1/$nonsense", "/Foo"):
         refused(s.get(path), 404)
 
 
