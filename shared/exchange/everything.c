@@ -89,8 +89,10 @@ set_param(void *baton, hie_str_t name, hie_str_t value)
 static hie_rc_t
 set_types(everything_t *e)
 {
-    int     i;
-    size_t  n;
+    int                           i;
+    size_t                        k, n;
+    hie_type_t                    type;
+    const hie_compartment_row_t  *rows;
 
     hie_types_permitted(e->job, HIE_MAY_READ | HIE_MAY_SEARCH, &e->may);
     if (!hie_types_has(&e->may, e->job->todo.type)) {
@@ -98,18 +100,21 @@ set_types(everything_t *e)
                         "the token's scopes do not include this interaction");
     }
 
-    for (i = 0; i < e->may.n; i++) {
-        hie_compartment_of(HIE_TYPE_Patient, hie_type_find(e->may.names[i]),
-                           &n);
-        if (n == 0 && !hie_str_eqz(e->may.names[i], "Patient")) {
+    /* Both are in the order of the names. */
+    rows = hie_compartment_of(HIE_TYPE_Patient, HIE_TYPE_NONE, &n);
+    for (i = 0, k = 0; i < e->may.n; i++) {
+        type = hie_type_find(e->may.names[i]);
+        for ( ; k < n && rows[k].type < type; k++) {
+            /* void */
+        }
+
+        if (type != HIE_TYPE_Patient && (k == n || rows[k].type != type)) {
             e->support.names[e->support.n++] = e->may.names[i];
         }
     }
 
-    if (e->want.n == 0) {
-        e->want = e->may;
-    }
-
+    e->query.may_all = hie_fhir_type((size_t) e->may.n) == NULL;
+    e->query.want_all = e->want.n == 0;
     e->query.n_may = e->may.n;
     e->query.may = e->may.names;
     e->query.n_support = e->support.n;

@@ -125,6 +125,10 @@ hie_result_str(const PGresult *res, int row, int col);
 uint64_t *
 hie_result_keys(const PGresult *res, int row, int col, apr_pool_t *pool,
                 int *n);
+/* A text[] without nulls. */
+hie_str_t *
+hie_result_texts(const PGresult *res, int row, int col, apr_pool_t *pool,
+                 int *n);
 /* The result lives as long as the pool; spans into it are good so long. */
 void
 hie_result_own(PGresult *res, apr_pool_t *pool);

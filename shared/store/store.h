@@ -198,13 +198,15 @@ hie_store_history(hie_store_t *s, const hie_visible_t *v,
 typedef struct {
     hie_str_t         type;          /* Patient or Encounter */
     hie_str_t         id;
-    const uint64_t   *patients;      /* whose compartments it is in */
+    uint64_t         *patients;      /* whose compartments it is in */
     int               n_patients;
-    int               n_may;         /* types that the requester may read */
+    bool              may_all;       /* may read all types, or */
+    int               n_may;         /* these */
     const hie_str_t  *may;
     int               n_support;     /* those among them of class 2 */
     const hie_str_t  *support;
-    int               n_want;        /* types that are asked for */
+    bool              want_all;      /* wants all of them, or */
+    int               n_want;        /* these types */
     const hie_str_t  *want;
     apr_time_t        since;         /* made at or after it; 0: any */
     apr_time_t        from;          /* time of care; 0: any */
@@ -216,7 +218,7 @@ typedef struct {
 
 typedef struct {
     int         n;
-    hie_row_t  *rows;
+    hie_row_t  *rows;                /* without version and time */
     int        *classes;
     bool        more;
     int         next_class;

@@ -205,7 +205,7 @@ gather(const hie_visible_t *v, hie_everything_t *q)
 
 
 static hie_everything_t
-everything_of(const char *type, const char *id, const uint64_t *patient)
+everything_of(const char *type, const char *id, uint64_t *patient)
 {
     return (hie_everything_t) {
         .type = hie_str(type), .id = hie_str(id), .patients = patient,
@@ -243,7 +243,8 @@ test_everything(void **state)
 
     put_chart();
     for (count = 1; count < 8; count++) {
-        q.count = count;
+        /* the last one is read as a whole */
+        q.count = count < 7 ? count : 1000;
         assert_string_equal(gather(&all, &q), "0p 1c 1e 1o 2doc 2org");
     }
 
@@ -264,9 +265,11 @@ test_everything_of_encounter(void **state)
 {
     uint64_t          p = key("p");
     hie_everything_t  q = everything_of("Encounter", "e", &p);
+    int               i;
 
     put_chart();
-    for (q.count = 1; q.count < 8; q.count++) {
+    for (i = 1; i < 8; i++) {
+        q.count = i < 7 ? i : 1000;
         assert_string_equal(gather(&all, &q), "0e 1o 2doc 2org 2c");
     }
 }
