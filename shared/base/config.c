@@ -110,7 +110,7 @@ static const config_key_t  consent_keys[] = {
 };
 
 static const config_key_t  cors_keys[] = {
-    LIST("origins", CONFIG_TEXTS, AT(fhir.cors_origins),
+    LIST("origins", CONFIG_ORIGINS, AT(fhir.cors_origins),
          AT(fhir.n_cors_origins), NULL, 0),
     KEY("max_age", CONFIG_INTEGER, AT(fhir.cors_max_age), 0, 86400, "600"),
     END
@@ -319,7 +319,9 @@ read_list(reader_t *r, const config_key_t *key, yaml_node_t *node,
 {
     bool           maps = key->type == CONFIG_SECTIONS;
     size_t         size = maps ? key->size : sizeof(const char *);
-    config_key_t   item = { .name = key->name, .type = CONFIG_TEXT };
+    config_key_t   item = { .name = key->name,
+                            .type = key->type == CONFIG_ORIGINS
+                                    ? CONFIG_ANY_ORIGIN : CONFIG_TEXT };
     yaml_node_t   *child;
     hie_rc_t       rc;
     char          *array;
@@ -369,6 +371,7 @@ read_value(reader_t *r, const config_key_t *key, yaml_node_t *node,
 
     case CONFIG_SECTIONS:
     case CONFIG_TEXTS:
+    case CONFIG_ORIGINS:
         return read_list(r, key, node, base);
 
     default:

@@ -84,6 +84,10 @@ hie_job_authorize(hie_job_t *job)
     hie_error_t  err;
 
     hie_request_base_url(job);
+    if (hie_cors_preflight(job)) {
+        return HIE_METHOD;       /* not for the protected server */
+    }
+
     rc = authorize(job);
     if (rc != HIE_OK) {
         job->audit.decision = rc == HIE_UNAUTHENTICATED ? HIE_STR("none")

@@ -236,6 +236,10 @@ serve(hie_job_t *job)
     hie_rc_t  rc;
 
     hie_request_base_url(job);
+    if (hie_cors_preflight(job)) {
+        return false;
+    }
+
     rc = admit(job);
     if (rc == HIE_OK) {
         rc = hie_interaction(job->todo.what)->serve(job);
@@ -297,7 +301,7 @@ durable(void *baton, hie_rc_t rc)
     hie_job_t  *job = baton;
 
     if (rc != HIE_OK) {
-        job->response = *hie_response_busy();
+        hie_job_busy(job);
     }
 
     job->cb(job->baton);

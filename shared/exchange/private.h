@@ -187,6 +187,14 @@ hie_respond_error(hie_job_t *job, const hie_error_t *err);
 void
 hie_respond_version(hie_job_t *job, int64_t version, apr_time_t updated);
 
+/* cors.c */
+/* Adds to a response what the origin of the request is to be told. */
+void
+hie_cors_headers(hie_job_t *job);
+/* A browser's question whether it may ask: then it has been answered. */
+bool
+hie_cors_preflight(hie_job_t *job);
+
 /* read.c; the response is filled in on HIE_OK, as by all that follow. */
 hie_rc_t
 hie_do_read(hie_job_t *job);

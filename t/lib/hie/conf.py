@@ -47,7 +47,8 @@ consent:
 fhir:
   max_body: {o.get('max_body', '8m')}
   default_count: {o.get('default_count', 20)}
-gateway:
+  timeout: {o.get('timeout', 30000)}
+{o.get('fhir_more', '')}gateway:
   max_body: {o.get('gateway_max_body', '4m')}
 mllp:
   max_message: {o.get('max_message', '1m')}
