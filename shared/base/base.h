@@ -52,7 +52,8 @@ typedef enum {
     HIE_INTERNAL,           /* 500: our fault */
     HIE_BAD_GATEWAY,        /* 502: the protected server's answer is unusable */
     HIE_BUSY,               /* 503: no capacity now, try again */
-    HIE_UNAVAILABLE         /* 503: a dependency does not answer */
+    HIE_UNAVAILABLE,        /* 503: a dependency does not answer */
+    HIE_TIMEOUT             /* 503: it took longer than it may */
 } hie_rc_t;
 
 /* An error on the caller's stack; nothing to free. Functions that take one

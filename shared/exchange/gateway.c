@@ -88,7 +88,9 @@ hie_job_authorize(hie_job_t *job)
         return HIE_METHOD;       /* not for the protected server */
     }
 
+    hie_store_deadline(job->rt->config->fhir.timeout);
     rc = authorize(job);
+    hie_store_deadline(0);
     if (rc != HIE_OK) {
         job->audit.decision = rc == HIE_UNAUTHENTICATED ? HIE_STR("none")
                                                         : HIE_STR("deny");

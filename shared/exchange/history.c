@@ -82,6 +82,11 @@ set_param(void *baton, hie_str_t name, hie_str_t value)
                                &h->query.count);
     }
 
+    if (hie_str_eqz(name, "_summary") && hie_str_eqz(value, "count")) {
+        h->query.count = 0;
+        return HIE_OK;
+    }
+
     if (hie_str_eqz(name, "_sort")) {
         return set_sort(h, name, value);
     }
@@ -248,6 +253,12 @@ parse_query(history_t *h)
 
     h->query.count = h->job->rt->config->fhir.default_count;
     rc = hie_query_walk(h->job, h->job->todo.query, set_param, h, &h->used);
+    if (rc == HIE_OK && h->query.count == 0 && h->query.id.len == 0) {
+        return hie_fail(&h->job->error, HIE_INVALID, "",
+                        "the versions of one resource can be counted, those "
+                        "of a type or of the system cannot");
+    }
+
     return rc == HIE_OK ? open_cursor(h) : rc;
 }
 
@@ -264,14 +275,10 @@ serve_history(history_t *h)
     h->query.n_types = h->types.n;
     h->query.types = h->types.names;
 
-    memset(&found, 0, sizeof(found));
-    found.total = -1;
-    if (h->query.count > 0 || h->query.id.len > 0) {
-        rc = hie_store_history(job->rt->store, &job->decision->visible,
-                               &h->query, job->pool, &found, &job->error);
-        if (rc != HIE_OK) {
-            return rc;
-        }
+    rc = hie_store_history(job->rt->store, &job->decision->visible, &h->query,
+                           job->pool, &found, &job->error);
+    if (rc != HIE_OK) {
+        return rc;
     }
 
     if (h->cursor.ptr == NULL && !found.more && h->query.count > 0) {

@@ -229,6 +229,19 @@ conclude(hie_job_t *job, hie_rc_t rc)
 }
 
 
+/* What the request may still take, in ms; it may have waited for a thread. */
+static int
+time_left(const hie_job_t *job)
+{
+    int         timeout;
+    apr_time_t  waited;
+
+    timeout = job->rt->config->fhir.timeout;
+    waited = job->posted != 0 ? (apr_time_now() - job->posted) / 1000 : 0;
+    return waited < timeout ? timeout - (int) waited : 1;
+}
+
+
 /* Everything but the wait for the disk. False: nothing to wait for. */
 static bool
 serve(hie_job_t *job)
@@ -240,11 +253,13 @@ serve(hie_job_t *job)
         return false;
     }
 
+    hie_store_deadline(time_left(job));
     rc = admit(job);
     if (rc == HIE_OK) {
         rc = hie_interaction(job->todo.what)->serve(job);
     }
 
+    hie_store_deadline(0);
     return conclude(job, rc);
 }
 

@@ -272,8 +272,8 @@ hie_query_is_general(hie_str_t name);
 typedef hie_rc_t hie_query_param_cb(void *baton, hie_str_t name,
                                     hie_str_t value);
 
-/* Calls `cb` for every parameter with a value that is not a general one. An
- * unknown one is refused, or left out if the requester says so. `used`: the
+/* Calls `cb` for every parameter with a value. An unknown one that is not
+ * general is refused, or left out if the requester says so. `used`: the
  * query string as it was understood, without _cursor. */
 hie_rc_t
 hie_query_walk(hie_job_t *job, hie_str_t query, hie_query_param_cb *cb,

@@ -51,11 +51,15 @@ take_pair(hie_job_t *job, hie_str_t pair, hie_query_param_cb *cb,
                         "broken or is not UTF-8");
     }
 
-    if (value.len == 0 || hie_query_is_general(name)) {
+    if (value.len == 0) {
         return HIE_OK;           /* R4 section 3.1.1.3: empty says nothing */
     }
 
     rc = cb(baton, name, value);
+    if (rc == HIE_NOT_FOUND && hie_query_is_general(name)) {
+        return HIE_OK;
+    }
+
     if (rc != HIE_NOT_FOUND) {
         return rc;
     }

@@ -112,6 +112,7 @@ hie_respond_error(hie_job_t *job, const hie_error_t *err)
 
     case HIE_BUSY:
     case HIE_UNAVAILABLE:
+    case HIE_TIMEOUT:
         hie_respond_header(job, "Retry-After", HIE_STR("1"));
         break;
 

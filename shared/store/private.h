@@ -187,6 +187,10 @@ struct hie_store_tx_t {
 int64_t
 hie_store_clock(void);                   /* milliseconds, monotonic */
 
+/* HIE_TIMEOUT when the time of this thread (hie_store_deadline) is over. */
+hie_rc_t
+hie_store_in_time(hie_error_t *err);
+
 /* `fresh`: a new connection, because an idle one turned out to be dead. */
 HIE_BLOCKING hie_rc_t
 hie_store_acquire(hie_store_t *s, bool fresh, hie_conn_t **out,

@@ -8,9 +8,9 @@
  *
  * Errors: HIE_BUSY no connection became free in time; HIE_UNAVAILABLE the
  * database does not answer, or its schema is not the one of this library;
- * HIE_CONFLICT lost against another transaction (try again); HIE_TOO_COSTLY is
- * reported as HIE_BUSY with the statement cancelled; HIE_INTERNAL otherwise,
- * with the SQLSTATE in the log and never a value.
+ * HIE_CONFLICT lost against another transaction (try again); HIE_TIMEOUT the
+ * statement took too long and was cancelled, or the deadline has passed;
+ * HIE_INTERNAL otherwise, with the SQLSTATE in the log and never a value.
  */
 
 #ifndef HIE_STORE_H
@@ -31,6 +31,11 @@ hie_store_open(apr_pool_t *pool, const hie_config_t *conf, hie_store_t **out,
  * `timeout_ms` altogether; a database that is down is no error here. */
 HIE_BLOCKING void
 hie_store_warm(hie_store_t *s, int n, int timeout_ms);
+/* For what this thread asks from now on: after so long (0: never) no further
+ * statement is begun. One that runs then ends by its own time-out, which is
+ * never longer than fhir.timeout. */
+void
+hie_store_deadline(int timeout_ms);
 /* Does the database answer, and is its schema the right one? */
 HIE_BLOCKING hie_rc_t
 hie_store_ping(hie_store_t *s, hie_error_t *err);

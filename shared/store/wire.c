@@ -101,11 +101,13 @@ state_result(const char *state, hie_error_t *err)
         return hie_fail(err, HIE_CONFLICT, "",
                         "another transaction changed the same data");
     }
-    if (is_state(state, "57014") || is_state(state, "55P03")
-        || is_state(state, "53") || is_state(state, "25P03"))
-    {
-        return hie_fail(err, HIE_BUSY, "",
+    if (is_state(state, "57014") || is_state(state, "55P03")) {
+        return hie_fail(err, HIE_TIMEOUT, "",
                         "the database could not do this in time");
+    }
+    if (is_state(state, "53") || is_state(state, "25P03")) {
+        return hie_fail(err, HIE_BUSY, "",
+                        "the database has no capacity for this now");
     }
     if (is_state(state, "22021") || is_state(state, "22P05")) {
         return hie_fail(err, HIE_INVALID, "",
@@ -533,6 +535,10 @@ hie_store_query(hie_store_t *s, const hie_stmt_t *st, const hie_params_t *p,
 
     *res = NULL;
     for (;;) {
+        rc = hie_store_in_time(err);
+        if (rc != HIE_OK) {
+            return rc;
+        }
         rc = hie_store_acquire(s, again, &c, err);
         if (rc != HIE_OK) {
             return rc;
@@ -568,7 +574,8 @@ hie_store_run_together(hie_store_t *s, hie_op_t *ops, int n, hie_error_t *err)
     hie_store_release(s, c);
 
     /* What took too long for all takes too long for each. */
-    return wire == HIE_WIRE_ERROR && rc == HIE_BUSY ? HIE_WIRE_TIMEOUT : wire;
+    return wire == HIE_WIRE_ERROR && (rc == HIE_BUSY || rc == HIE_TIMEOUT)
+           ? HIE_WIRE_TIMEOUT : wire;
 }
 
 
@@ -608,6 +615,10 @@ hie_store_tx_run(hie_store_tx_t *tx, hie_op_t *ops, int n, hie_error_t *err)
     hie_rc_t      rc;
     bool          again = false;
 
+    rc = hie_store_in_time(err);
+    if (rc != HIE_OK) {
+        return rc;
+    }
     if (tx->begun) {
         if (tx->conn == NULL) {
             return hie_fail(err, HIE_UNAVAILABLE, "",
