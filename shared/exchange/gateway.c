@@ -49,6 +49,7 @@ authorize(hie_job_t *job)
         return rc;
     }
 
+    job->todo.allow = HIE_STR("GET, HEAD");
     rc = hie_consent_gate(job->request.method, job->request.path,
                           job->request.query, job->pool, &job->gate,
                           &job->gate_type, &job->error);
