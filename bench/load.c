@@ -6,7 +6,8 @@
  *
  *     load [-c connections] [-d seconds] [-H header]... HOST:PORT FILE
  *
- * FILE has a path on each line; they are asked for at random.
+ * FILE has a path on each line, and perhaps a tab and a body, which is posted
+ * there as FHIR JSON; lines are taken at random.
  */
 
 #include <errno.h>
@@ -102,12 +103,19 @@ next_random(void)
 static void
 render(const char *path, size_t len)
 {
-    int         i;
-    char       *out;
-    size_t      size, n;
-    request_t  *r;
+    int          i;
+    char        *out;
+    size_t       size, n, body_len = 0;
+    request_t   *r;
+    const char  *body;
 
-    size = len + strlen(host) + 64;
+    body = memchr(path, '\t', len);
+    if (body != NULL) {
+        body_len = len - (size_t) (body + 1 - path);
+        len = (size_t) (body++ - path);
+    }
+
+    size = len + body_len + strlen(host) + 160;
     for (i = 0; i < n_headers; i++) {
         size += strlen(headers[i]) + 2;
     }
@@ -117,12 +125,22 @@ render(const char *path, size_t len)
         die("memory");
     }
 
-    n = (size_t) snprintf(out, size, "GET %.*s HTTP/1.1\r\nHost: %s\r\n",
-                          (int) len, path, host);
+    n = (size_t) snprintf(out, size, "%s %.*s HTTP/1.1\r\nHost: %s\r\n",
+                          body != NULL ? "POST" : "GET", (int) len, path,
+                          host);
+    if (body != NULL) {
+        n += (size_t) snprintf(out + n, size - n, "Content-Type: "
+                               "application/fhir+json\r\n"
+                               "Content-Length: %zu\r\n", body_len);
+    }
     for (i = 0; i < n_headers; i++) {
         n += (size_t) snprintf(out + n, size - n, "%s\r\n", headers[i]);
     }
     n += (size_t) snprintf(out + n, size - n, "\r\n");
+    if (body != NULL) {
+        memcpy(out + n, body, body_len);
+        n += body_len;
+    }
 
     if ((n_requests & (n_requests - 1)) == 0) {
         requests = realloc(requests, sizeof(*requests)
@@ -303,7 +321,7 @@ read_head(connection_t *c, size_t len)
     char  *line, *end;
     bool   found = false;
 
-    c->ok = len > 12 && memcmp(c->buf + 9, "200", 3) == 0;
+    c->ok = len > 12 && memcmp(c->buf + 9, "20", 2) == 0;
     c->buf[len - 1] = '\0';
     for (line = c->buf; line != NULL; line = end == NULL ? NULL : end + 1) {
         end = strchr(line, '\n');

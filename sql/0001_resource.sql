@@ -125,3 +125,9 @@ CREATE TABLE hie.load_state (
     done     bigint       NOT NULL,
     updated  timestamptz  NOT NULL DEFAULT now()
 );
+
+-- A statement that finds something else than what it was made for fails as a
+-- serialisation failure does: its transaction has lost against another one.
+CREATE FUNCTION hie.conflict() RETURNS bigint
+    LANGUAGE plpgsql STABLE PARALLEL UNSAFE
+    AS $$ BEGIN RAISE EXCEPTION USING ERRCODE = '40001'; END $$;

@@ -18,6 +18,11 @@ typedef struct {
     bool         administrators; /* may it issue the hie/admin scope? */
 } hie_config_issuer_t;
 
+/* What is done about a literal reference that leads nowhere. */
+typedef enum {
+    HIE_REFERENCES_OFF = 1, HIE_REFERENCES_WARN, HIE_REFERENCES_ENFORCE
+} hie_references_t;
+
 typedef struct {
     const char  *path;           /* of the file itself, absolute */
 
@@ -74,6 +79,10 @@ typedef struct {
         int          everything_max;  /* resources of a page of $everything */
         int          timeout;         /* ms for a request */
         bool         update_create;   /* may PUT create? */
+        bool         delete_many;     /* may DELETE Type?query delete more
+                                         than one resource? */
+        int          delete_limit;    /* and how many */
+        int          references;      /* hie_references_t */
         const char  *public_url;      /* scheme://host[:port], or NULL: Host */
         const char  *cache_control;   /* of what is read */
         int          n_cors_origins;  /* 0: cross-origin requests are off */

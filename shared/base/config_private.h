@@ -14,6 +14,8 @@ typedef enum {
     CONFIG_SIZE,            /* apr_size_t, bytes */
     CONFIG_BOOL,            /* bool */
     CONFIG_DECISION,        /* bool: permit or deny */
+    CONFIG_MATCHES,         /* bool: multiple or single */
+    CONFIG_REFERENCES,      /* int: hie_references_t */
     CONFIG_TEXT,            /* const char *, as are all that follow */
     CONFIG_NODE,
     CONFIG_ALGORITHM,

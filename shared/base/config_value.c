@@ -253,6 +253,29 @@ is_text(config_type_t type, hie_str_t text)
 }
 
 
+/* As hie_references_t counts them. */
+static const char *const  reference_words[] = {
+    "off", "warn", "enforce", NULL
+};
+
+
+/* The number of the word, from 1. */
+static config_verdict_t
+set_word(hie_str_t text, const char *const *words, char *member)
+{
+    int  i;
+
+    for (i = 0; words[i] != NULL; i++) {
+        if (hie_str_eqz(text, words[i])) {
+            *(int *) (void *) member = i + 1;
+            return CONFIG_GOOD;
+        }
+    }
+
+    return CONFIG_MALFORMED;
+}
+
+
 config_verdict_t
 hie_config_set(const config_key_t *key, hie_str_t text, const char *dir,
                void *base, apr_pool_t *pool)
@@ -272,6 +295,12 @@ hie_config_set(const config_key_t *key, hie_str_t text, const char *dir,
 
     case CONFIG_DECISION:
         return set_bool(text, "permit", "deny", member);
+
+    case CONFIG_MATCHES:
+        return set_bool(text, "multiple", "single", member);
+
+    case CONFIG_REFERENCES:
+        return set_word(text, reference_words, member);
 
     default:
         break;
@@ -307,6 +336,8 @@ hie_config_expected(const config_key_t *key, char *buf, size_t size)
     static const char *const  texts[] = {
         [CONFIG_BOOL] = "true or false",
         [CONFIG_DECISION] = "permit or deny",
+        [CONFIG_MATCHES] = "single or multiple",
+        [CONFIG_REFERENCES] = "off, warn or enforce",
         [CONFIG_TEXT] = "a text that is not empty",
         [CONFIG_NODE] = "a name of at most 31 characters that begins with a "
                         "letter: lower case letters, digits and _",

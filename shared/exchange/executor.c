@@ -15,8 +15,9 @@
 
 #include "exchange/private.h"
 
-#define LANES  2                 /* threads that work on reads at a time */
-#define BATCH  16                /* reads in one round trip */
+#define LANES  2                 /* threads that work on one kind at a time */
+#define BATCH  16                /* jobs in one round trip */
+#define SMALL  65536             /* bytes of a resource among others */
 
 typedef struct {
     hie_job_t   *first;
@@ -36,10 +37,10 @@ struct worker_t {
 
 struct hie_executor_t {
     pthread_mutex_t   lock;
-    queue_t           reads;
-    queue_t           others;
-    int               max;       /* jobs in both queues */
-    int               lanes;     /* threads that work on reads now */
+    queue_t           queues[HIE_TOGETHER_KINDS];
+    int               max;       /* jobs in all queues */
+    int               n_jobs;
+    int               lanes[HIE_TOGETHER_KINDS];     /* threads in them now */
     worker_t         *asleep;    /* the last one is woken first: what it */
     bool              stop;      /* uses is still in the processor's cache */
     int               n;
@@ -106,23 +107,49 @@ work(hie_job_t *job)
 }
 
 
+/* With the lock. Whether one more thread has something to do for a kind. A few
+ * creates rather wait for the commit that is under way, and have the next one
+ * together. */
+static bool
+has_work(const hie_executor_t *e, int kind)
+{
+    int  n = e->queues[kind].n;
+
+    if (kind == HIE_ALONE || n == 0) {
+        return n > 0;
+    }
+
+    return e->lanes[kind] == 0
+           || (e->lanes[kind] < LANES
+               && (kind != HIE_CREATES || n >= BATCH / 2));
+}
+
+
 /* With the lock. Takes what a thread does next; 0: there is nothing. */
 static int
 take(hie_executor_t *e, hie_job_t *jobs[BATCH])
 {
-    int  n;
+    int       n, kind;
+    queue_t  *q;
 
-    if (e->reads.n > 0 && e->lanes < LANES) {
-        for (n = 0; n < BATCH && e->reads.n > 0; n++) {
-            jobs[n] = queue_take(&e->reads);
+    for (kind = HIE_READS; kind < HIE_TOGETHER_KINDS; kind++) {
+        q = &e->queues[kind];
+        if (!has_work(e, kind)) {
+            continue;
         }
 
-        e->lanes++;
+        for (n = 0; n < BATCH && q->n > 0; n++) {
+            jobs[n] = queue_take(q);
+        }
+
+        e->lanes[kind]++;
+        e->n_jobs -= n;
         return n;
     }
 
-    if (e->others.n > 0) {
-        jobs[0] = queue_take(&e->others);
+    if (e->queues[HIE_ALONE].n > 0) {
+        jobs[0] = queue_take(&e->queues[HIE_ALONE]);
+        e->n_jobs--;
         return 1;
     }
 
@@ -163,7 +190,7 @@ static void
 executor_main(void *baton)
 {
     int              n;
-    bool             reads;
+    hie_together_t   kind;
     worker_t        *w = baton;
     hie_job_t       *jobs[BATCH];
     hie_executor_t  *e = w->executor;
@@ -180,18 +207,18 @@ executor_main(void *baton)
             continue;
         }
 
-        reads = jobs[0]->read;
+        kind = jobs[0]->together;
         pthread_mutex_unlock(&e->lock);
 
         /* A job is the poster's again from its callback on. */
-        if (reads) {
-            hie_jobs_read(jobs, n);
+        if (kind != HIE_ALONE) {
+            hie_jobs_serve(jobs, n);
         } else {
             work(jobs[0]);
         }
 
         pthread_mutex_lock(&e->lock);
-        e->lanes -= reads;
+        e->lanes[kind] -= kind != HIE_ALONE;
     }
 
     pthread_mutex_unlock(&e->lock);
@@ -210,8 +237,9 @@ hie_executor_start(hie_runtime_t *rt, hie_executor_t **out, hie_error_t *err)
     e->workers = apr_pcalloc(rt->pool, sizeof(*e->workers)
                                        * (size_t) rt->config->jobs.threads);
     pthread_mutex_init(&e->lock, NULL);
-    queue_init(&e->reads);
-    queue_init(&e->others);
+    for (i = 0; i < HIE_TOGETHER_KINDS; i++) {
+        queue_init(&e->queues[i]);
+    }
 
     for (i = 0; i < rt->config->jobs.threads; i++) {
         e->workers[i].executor = e;
@@ -254,13 +282,32 @@ hie_executor_stop(hie_executor_t *e)
 }
 
 
-bool
-hie_job_is_read(hie_job_t *job)
+static bool
+is_small_create(hie_job_t *job)
 {
+    const hie_request_t  *r = &job->request;
+
+    return hie_str_eqz(r->method, "POST") && r->body_file == -1
+           && r->body.len <= SMALL
+           && job->rt->config->fhir.references == HIE_REFERENCES_OFF
+           && hie_request_header(r, "If-None-Exist").ptr == NULL
+           && hie_request_route(job) == HIE_OK
+           && job->todo.what == HIE_DO_CREATE;
+}
+
+
+hie_together_t
+hie_job_together(hie_job_t *job)
+{
+    if (is_small_create(job)) {
+        return HIE_CREATES;
+    }
+
     return (hie_str_eqz(job->request.method, "GET")
             || hie_str_eqz(job->request.method, "HEAD"))
            && hie_request_route(job) == HIE_OK
-           && job->todo.what == HIE_DO_READ;
+           && job->todo.what == HIE_DO_READ
+           ? HIE_READS : HIE_ALONE;
 }
 
 
@@ -274,19 +321,21 @@ hie_job_post(hie_job_t *job, hie_work_t what, hie_job_cb *cb, void *baton)
     job->work = what;
     job->cb = cb;
     job->baton = baton;
-    job->read = what == HIE_WORK_SERVE && hie_job_is_read(job);
+    job->together = what == HIE_WORK_SERVE ? hie_job_together(job)
+                                           : HIE_ALONE;
     job->posted = apr_time_now();
 
     pthread_mutex_lock(&e->lock);
-    if (e->reads.n + e->others.n >= e->max) {
+    if (e->n_jobs >= e->max) {
         pthread_mutex_unlock(&e->lock);
         return HIE_BUSY;
     }
 
-    queue_add(job->read ? &e->reads : &e->others, job);
+    queue_add(&e->queues[job->together], job);
+    e->n_jobs++;
 
-    /* While all lanes are taken a read is found by the next that ends. */
-    w = job->read && e->lanes == LANES ? NULL : rouse(e);
+    /* While all lanes are taken a job is found by the next that ends. */
+    w = has_work(e, job->together) ? rouse(e) : NULL;
     pthread_mutex_unlock(&e->lock);
 
     if (w != NULL) {

@@ -24,12 +24,13 @@ static const hie_interaction_def_t  interactions[] = {
     [HIE_DO_SEARCH_COMPARTMENT] = { "search-compartment", 0, false, NULL },
     [HIE_DO_CREATE] = { "create", HIE_MAY_CREATE, true, hie_do_create },
     [HIE_DO_UPDATE] = { "update", HIE_MAY_UPDATE, true, hie_do_update },
-    [HIE_DO_UPDATE_IF] = { "update", HIE_MAY_UPDATE, true, NULL },
+    [HIE_DO_UPDATE_IF] = { "update", HIE_MAY_UPDATE, true, hie_do_update },
     [HIE_DO_PATCH] = { "patch", HIE_MAY_UPDATE, false, NULL },
     [HIE_DO_PATCH_IF] = { "patch", HIE_MAY_UPDATE, false, NULL },
-    [HIE_DO_DELETE] = { "delete", HIE_MAY_DELETE, false, NULL },
-    [HIE_DO_DELETE_IF] = { "delete", HIE_MAY_DELETE, false, NULL },
-    [HIE_DO_BUNDLE] = { "transaction", 0, true, hie_do_transaction },
+    [HIE_DO_DELETE] = { "delete", HIE_MAY_DELETE, false, hie_do_delete },
+    [HIE_DO_DELETE_IF] = { "delete", HIE_MAY_DELETE, false, hie_do_delete },
+    [HIE_DO_BUNDLE] = { "transaction", 0, true, hie_do_bundle },
+    [HIE_DO_BATCH] = { "batch", 0, true, hie_do_bundle },
     [HIE_DO_OPERATION] = { "operation", 0, false, hie_do_operation },
 };
 

@@ -271,14 +271,14 @@ wake(void *baton)
 }
 
 
-/* Reads go together with those of other threads. False: not this job. */
+/* Some jobs go together with those of other threads. False: not this one. */
 static bool
 serve_together(hie_job_t *job)
 {
     bool   posted;
     sem_t  done;
 
-    if (job->rt->executor == NULL || !hie_job_is_read(job)) {
+    if (job->rt->executor == NULL || hie_job_together(job) == HIE_ALONE) {
         return false;
     }
 
@@ -348,7 +348,7 @@ hie_job_serve_async(hie_job_t *job, hie_job_cb *cb, void *baton)
 }
 
 
-/* A read that has waited in the queue as long as it would have waited for a
+/* A job that has waited in the queue as long as it would have waited for a
  * connection is not begun any more: the database has stopped. */
 static hie_rc_t
 admit_in_time(hie_job_t *job)
@@ -370,34 +370,21 @@ admit_in_time(hie_job_t *job)
 
 
 void
-hie_jobs_read(hie_job_t **jobs, int n)
+hie_jobs_serve(hie_job_t **jobs, int n)
 {
-    int                i, m;
-    hie_rc_t          *rcs;
-    hie_store_read_t  *reads;
+    int        i;
+    hie_rc_t  *rcs;
 
-    reads = apr_palloc(jobs[0]->pool, sizeof(*reads) * (size_t) n);
     rcs = apr_palloc(jobs[0]->pool, sizeof(*rcs) * (size_t) n);
-
-    for (i = 0, m = 0; i < n; i++) {
+    for (i = 0; i < n; i++) {
         hie_request_base_url(jobs[i]);
         rcs[i] = admit_in_time(jobs[i]);
-        if (rcs[i] == HIE_OK) {
-            reads[m++] = (hie_store_read_t) {
-                .visible = &jobs[i]->decision->visible,
-                .type = jobs[i]->todo.type, .id = jobs[i]->todo.id,
-                .pool = jobs[i]->pool, .err = &jobs[i]->error
-            };
-        }
     }
 
-    hie_store_read_many(jobs[0]->rt->store, reads, m);
-
-    for (i = 0, m = 0; i < n; i++) {
-        if (rcs[i] == HIE_OK) {
-            rcs[i] = hie_do_read_answer(jobs[i], reads[m].rc, &reads[m].row);
-            m++;
-        }
+    if (jobs[0]->together == HIE_READS) {
+        hie_do_read_many(jobs, rcs, n);
+    } else {
+        hie_do_create_many(jobs, rcs, n);
     }
 
     /* From here on a job may be gone, and what is in the first one's pool

@@ -17,10 +17,9 @@
 
 #include <apr_strings.h>
 
-#include "exchange/private.h"
+#include "exchange/write.h"
 
 #define LINES  250               /* of NDJSON in one transaction */
-#define TRIES  4
 
 typedef struct {
     hie_runtime_t         *rt;
@@ -28,6 +27,7 @@ typedef struct {
     apr_pool_t            *pool;
     hie_str_t              bytes;
     char                   digest[65];
+    bool                   unchecked;
     hie_load_progress_cb  *progress;
     void                  *baton;
     hie_load_result_t     *out;
@@ -93,44 +93,40 @@ show(load_t *l, int64_t done, int64_t total)
 }
 
 
+typedef struct {
+    load_t   *load;
+    int64_t   done;
+} state_t;
+
+
+static hie_rc_t
+set_state(void *baton, hie_store_tx_t *tx, hie_error_t *err)
+{
+    state_t  *s = baton;
+
+    return hie_store_set_load_state(tx, s->load->digest, s->done, err);
+}
+
+
 /* One Bundle in one transaction, together with the state `done`. */
 static hie_rc_t
 apply_bundle(load_t *l, const hie_doc_t *d, const hie_bundle_t *bundle,
              int64_t done, apr_pool_t *pool)
 {
-    int                   i;
-    hie_rc_t              rc;
-    hie_visible_t         all;
-    hie_store_tx_t       *tx;
-    hie_bundle_rules_t    rules;
-    hie_bundle_result_t  *results;
-
-    memset(&all, 0, sizeof(all));
-    all.all = true;
-    rules = (hie_bundle_rules_t) {
-        l->rt->config, &all, hie_str(l->rt->config->fhir.public_url), true
+    state_t             state = { l, done };
+    hie_rc_t            rc;
+    hie_write_t        *writes;
+    hie_visible_t       all = { .all = true };
+    hie_write_rules_t   rules = {
+        .conf = l->rt->config, .visible = &all, .pool = pool,
+        .base_url = hie_str(l->rt->config->fhir.public_url),
+        .keep_ids = true, .links = true, .unchecked = l->unchecked,
+        .before = set_state, .baton = &state
     };
 
-    for (i = 0; i < TRIES; i++) {
-        rc = hie_store_begin(l->rt->store, pool, &tx, l->err);
-        if (rc != HIE_OK) {
-            return rc;
-        }
-
-        rc = hie_bundle_apply(tx, d, bundle, &rules, pool, &results, l->err);
-        if (rc == HIE_OK) {
-            rc = hie_store_set_load_state(tx, l->digest, done, l->err);
-        }
-
-        if (rc == HIE_OK) {
-            rc = hie_store_commit(tx, l->err);
-        } else {
-            hie_store_rollback(tx);
-        }
-
-        if (rc != HIE_CONFLICT) {
-            break;
-        }
+    rc = hie_write_bundle(d, bundle, pool, &writes, l->err);
+    if (rc == HIE_OK) {
+        rc = hie_write_run(l->rt->store, &rules, writes, bundle->n, l->err);
     }
 
     if (rc == HIE_OK) {

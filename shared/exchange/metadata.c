@@ -19,7 +19,7 @@ static const hie_do_t of_type[] = {
 };
 
 static const hie_do_t of_system[] = {
-    HIE_DO_BUNDLE, HIE_DO_SEARCH_SYSTEM, HIE_DO_HISTORY_SYSTEM, 0
+    HIE_DO_BUNDLE, HIE_DO_BATCH, HIE_DO_SEARCH_SYSTEM, HIE_DO_HISTORY_SYSTEM, 0
 };
 
 
@@ -121,6 +121,7 @@ add_resource(hie_buf_t *b, const char *type, const hie_config_t *conf)
                  "\"updateCreate\":%s,\"conditionalCreate\":%s,"
                  "\"conditionalRead\":\"full-support\","
                  "\"conditionalUpdate\":%s,\"conditionalDelete\":\"%s\","
+                 "\"referencePolicy\":[\"literal\"%s],"
                  "\"searchParam\":[{\"name\":\"_id\",\"definition\":"
                  "\"http://hl7.org/fhir/SearchParameter/Resource-id\","
                  "\"type\":\"token\"}",
@@ -128,7 +129,10 @@ add_resource(hie_buf_t *b, const char *type, const hie_config_t *conf)
                  boolean(conf->fhir.update_create),
                  boolean(is_served(HIE_DO_CREATE)),
                  boolean(is_served(HIE_DO_UPDATE_IF)),
-                 is_served(HIE_DO_DELETE_IF) ? "single" : "not-supported");
+                 !is_served(HIE_DO_DELETE_IF) ? "not-supported"
+                 : conf->fhir.delete_many ? "multiple" : "single",
+                 conf->fhir.references == HIE_REFERENCES_ENFORCE
+                 ? ",\"enforced\"" : "");
 
     for (i = 0; (p = hie_fhir_params(i)) != NULL; i++) {
         if (strcmp(p->type, type) == 0) {

@@ -18,6 +18,12 @@ static const hie_operation_t  operations[] = {
       hie_do_everything },
     { "meta", HIE_AT_SYSTEM | HIE_AT_TYPE | HIE_AT_INSTANCE, NULL, false,
       "http://hl7.org/fhir/OperationDefinition/Resource-meta", hie_do_meta },
+    { "meta-add", HIE_AT_INSTANCE, NULL, true,
+      "http://hl7.org/fhir/OperationDefinition/Resource-meta-add",
+      hie_do_meta_add },
+    { "meta-delete", HIE_AT_INSTANCE, NULL, true,
+      "http://hl7.org/fhir/OperationDefinition/Resource-meta-delete",
+      hie_do_meta_delete },
 };
 
 #define N_OPERATIONS  (sizeof(operations) / sizeof(operations[0]))

@@ -58,7 +58,7 @@ typedef enum {
     HIE_DO_SEARCH, HIE_DO_SEARCH_SYSTEM, HIE_DO_SEARCH_COMPARTMENT,
     HIE_DO_CREATE, HIE_DO_UPDATE, HIE_DO_UPDATE_IF, HIE_DO_PATCH,
     HIE_DO_PATCH_IF, HIE_DO_DELETE, HIE_DO_DELETE_IF, HIE_DO_BUNDLE,
-    HIE_DO_OPERATION
+    HIE_DO_BATCH, HIE_DO_OPERATION
 } hie_do_t;
 
 typedef struct {
@@ -83,12 +83,21 @@ typedef struct {
     hie_subset_t  subset;        /* of which resources: represent.c */
 } hie_media_t;
 
+/* What a job can share a round trip to the database with: others of its
+ * kind. */
+typedef enum {
+    HIE_ALONE = 0, HIE_READS, HIE_CREATES, HIE_TOGETHER_KINDS
+} hie_together_t;
+
 struct hie_job_t {
     apr_pool_t         *pool;
     hie_runtime_t      *rt;
     hie_request_t       request;
     hie_response_t      response;
     hie_error_t         error;
+    hie_str_t           outcome;     /* an OperationOutcome that says more
+                                        than `error`, or empty */
+    apr_time_t          updated;     /* of the version in the response, or 0 */
     hie_interaction_t   todo;
     hie_media_t         media;
     hie_str_t           base_url;    /* scheme://host/base */
@@ -109,7 +118,7 @@ struct hie_job_t {
 
     hie_job_t          *next;        /* in a queue of the executor */
     hie_work_t          work;
-    bool                read;        /* may be served together with others */
+    hie_together_t      together;
     apr_time_t          posted;
     hie_rc_t            verdict;
     const char         *connection;
@@ -205,6 +214,9 @@ hie_do_read_answer(hie_job_t *job, hie_rc_t rc, const hie_row_t *row);
  * read of it would end. */
 hie_rc_t
 hie_read_exists(hie_job_t *job);
+/* Several, each with its own outcome. */
+void
+hie_do_read_many(hie_job_t **jobs, hie_rc_t *rcs, int n);
 /* search.c */
 hie_rc_t
 hie_do_search(hie_job_t *job);
@@ -324,54 +336,34 @@ hie_do_metadata(hie_job_t *job);
 hie_rc_t
 hie_do_options(hie_job_t *job);
 
-/* write.c */
+/* write.c; the engine behind it is in write.h. */
 hie_rc_t
 hie_do_create(hie_job_t *job);
+/* Several, each with its own outcome; those that have failed before are left
+ * as they are. */
+void
+hie_do_create_many(hie_job_t **jobs, hie_rc_t *rcs, int n);
 hie_rc_t
-hie_do_update(hie_job_t *job);
-
-/* One resource on its way into the store: stamped, indexed. `consents` are
- * taken from it when it is a Consent. */
+hie_do_update(hie_job_t *job);       /* and by a condition, as the next two */
 hie_rc_t
-hie_write_prepare(const hie_doc_t *d, hie_str_t type, hie_str_t id,
-                  int64_t version, apr_time_t now, hie_str_t base_url,
-                  apr_pool_t *pool, hie_put_t *put, hie_error_t *err);
-
-/* bundle.c */
+hie_do_patch(hie_job_t *job);
 hie_rc_t
-hie_do_transaction(hie_job_t *job);
+hie_do_delete(hie_job_t *job);
 
-/* A create with If-None-Exist: `bytes` is the Bundle of the one entry. */
+/* bundle.c: transaction or batch. */
 hie_rc_t
-hie_do_create_one(hie_job_t *job, hie_str_t bytes);
+hie_do_bundle(hie_job_t *job);
 
-/* What became of one entry. */
-typedef struct {
-    int          status;         /* 200 or 201 */
-    hie_str_t    type;
-    hie_str_t    id;
-    int64_t      version;
-    apr_time_t   updated;
-} hie_bundle_result_t;
-
-typedef struct {
-    const hie_config_t   *conf;
-    const hie_visible_t  *visible;
-    hie_str_t             base_url;
-    bool                  keep_ids;    /* of resources to be created */
-} hie_bundle_rules_t;
-
-/* All entries in one transaction that the caller has begun and ends. */
+/* labels.c: operations of todo.type and todo.id. */
 hie_rc_t
-hie_bundle_apply(hie_store_tx_t *tx, const hie_doc_t *d,
-                 const hie_bundle_t *bundle, const hie_bundle_rules_t *rules,
-                 apr_pool_t *pool, hie_bundle_result_t **results,
-                 hie_error_t *err);
+hie_do_meta_add(hie_job_t *job);
+hie_rc_t
+hie_do_meta_delete(hie_job_t *job);
 
 /* executor.c */
-/* A read of a current version, which can go together with others. */
-bool
-hie_job_is_read(hie_job_t *job);
+/* A read of a current version, or a create without a condition. */
+hie_together_t
+hie_job_together(hie_job_t *job);
 hie_rc_t
 hie_executor_start(hie_runtime_t *rt, hie_executor_t **out,
                    hie_error_t *err);
@@ -389,10 +381,10 @@ hie_job_warm(hie_runtime_t *rt);
  * now. */
 bool
 hie_job_serve_async(hie_job_t *job, hie_job_cb *cb, void *baton);
-/* The same for several reads in one round trip to the database; every one's
- * callback is called, from here or from elsewhere. */
+/* The same for several jobs of one kind in one round trip to the database;
+ * every one's callback is called, from here or from elsewhere. */
 void
-hie_jobs_read(hie_job_t **jobs, int n);
+hie_jobs_serve(hie_job_t **jobs, int n);
 /* Appends the PENDING record. Without a journal nothing leaves. */
 hie_rc_t
 hie_job_audit(hie_job_t *job, hie_error_t *err);

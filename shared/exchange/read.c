@@ -151,3 +151,31 @@ hie_read_exists(hie_job_t *job)
 
     return rc == HIE_NOT_FOUND ? hie_do_read_answer(job, rc, &row) : rc;
 }
+
+
+void
+hie_do_read_many(hie_job_t **jobs, hie_rc_t *rcs, int n)
+{
+    int                i, m;
+    hie_store_read_t  *reads;
+
+    reads = apr_palloc(jobs[0]->pool, sizeof(*reads) * (size_t) n);
+    for (i = 0, m = 0; i < n; i++) {
+        if (rcs[i] == HIE_OK) {
+            reads[m++] = (hie_store_read_t) {
+                .visible = &jobs[i]->decision->visible,
+                .type = jobs[i]->todo.type, .id = jobs[i]->todo.id,
+                .pool = jobs[i]->pool, .err = &jobs[i]->error
+            };
+        }
+    }
+
+    hie_store_read_many(jobs[0]->rt->store, reads, m);
+
+    for (i = 0, m = 0; i < n; i++) {
+        if (rcs[i] == HIE_OK) {
+            rcs[i] = hie_do_read_answer(jobs[i], reads[m].rc, &reads[m].row);
+            m++;
+        }
+    }
+}

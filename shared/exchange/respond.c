@@ -84,7 +84,8 @@ void
 hie_respond_error(hie_job_t *job, const hie_error_t *err)
 {
     hie_respond(job, hie_rc_status(err->rc),
-                hie_fhir_outcome(job->pool, err));
+                job->outcome.len > 0 ? job->outcome
+                                     : hie_fhir_outcome(job->pool, err));
 
     switch (err->rc) {
     case HIE_UNAUTHENTICATED:
@@ -107,7 +108,9 @@ hie_respond_error(hie_job_t *job, const hie_error_t *err)
         break;
 
     case HIE_METHOD:
-        hie_respond_header(job, "Allow", job->todo.allow);
+        hie_respond_header(job, "Allow", job->todo.allow.len > 0
+                                         ? job->todo.allow
+                                         : HIE_STR("OPTIONS"));
         break;
 
     case HIE_BUSY:
@@ -144,4 +147,5 @@ hie_respond_version(hie_job_t *job, int64_t version, apr_time_t updated)
     date = apr_palloc(job->pool, HIE_HTTP_DATE_LEN + 1);
     hie_time_http(date, updated);
     hie_respond_header(job, "Last-Modified", hie_str(date));
+    job->updated = updated;
 }

@@ -14,7 +14,7 @@
 
 #include <apr_strings.h>
 
-#include "exchange/private.h"
+#include "exchange/write.h"
 #include "hl7v2/hl7v2.h"
 
 #define ELECTION_MS  250         /* between tries to become the worker */
@@ -91,9 +91,10 @@ open_messages(worker_t *w, hie_error_t *err)
 
 
 static hie_rc_t
-set_place(worker_t *w, hie_store_tx_t *tx, hie_error_t *err)
+set_place(void *baton, hie_store_tx_t *tx, hie_error_t *err)
 {
-    hie_store_place_t  place;
+    worker_t           *w = baton;
+    hie_store_place_t   place;
 
     memcpy(place.segment, w->place.segment, sizeof(place.segment));
     place.offset = w->place.offset;
@@ -112,29 +113,25 @@ is_content(hie_rc_t rc)
 }
 
 
-/* The message as FHIR, in a transaction that is left open on HIE_OK. */
+/* The message as FHIR, in one transaction with its place. */
 static hie_rc_t
-transform(worker_t *w, const hie_message_record_t *r, hie_store_tx_t *tx,
-          hie_error_t *err)
+transform(worker_t *w, const hie_message_record_t *r, hie_error_t *err)
 {
-    hie_rc_t              rc;
-    hie_str_t             bytes;
-    hie_hl7_t            *m;
-    hie_doc_t            *d;
-    hie_bundle_t          bundle;
-    hie_visible_t         all;
-    const hie_config_t   *conf;
-    hie_hl7_options_t     options;
-    hie_bundle_rules_t    rules;
-    hie_bundle_result_t  *results;
-
-    conf = w->rt->config;
-    memset(&all, 0, sizeof(all));
-    all.all = true;
-    rules = (hie_bundle_rules_t) { conf, &all, hie_str(conf->fhir.public_url),
-                                   false };
-    options = (hie_hl7_options_t) { conf->mllp.identifier_system,
-                                    conf->mllp.timezone };
+    hie_rc_t             rc;
+    hie_str_t            bytes;
+    hie_hl7_t           *m;
+    hie_doc_t           *d;
+    hie_write_t         *writes;
+    hie_bundle_t         bundle;
+    const hie_config_t  *conf = w->rt->config;
+    hie_visible_t        all = { .all = true };
+    hie_hl7_options_t    options = { conf->mllp.identifier_system,
+                                     conf->mllp.timezone };
+    hie_write_rules_t    rules = {
+        .conf = conf, .visible = &all, .pool = w->scratch,
+        .base_url = hie_str(conf->fhir.public_url), .links = true,
+        .before = set_place, .baton = w
+    };
 
     rc = hie_hl7_parse(w->scratch, r->message, &m, err);
     if (rc == HIE_OK) {
@@ -150,12 +147,15 @@ transform(worker_t *w, const hie_message_record_t *r, hie_store_tx_t *tx,
                              err);
     }
 
+    if (rc == HIE_OK) {
+        rc = hie_write_bundle(d, &bundle, w->scratch, &writes, err);
+    }
+
     if (rc != HIE_OK) {
         return rc;
     }
 
-    return hie_bundle_apply(tx, d, &bundle, &rules, w->scratch, &results,
-                            err);
+    return hie_write_run(w->rt->store, &rules, writes, bundle.n, err);
 }
 
 
@@ -194,7 +194,6 @@ work_message(worker_t *w, hie_error_t *err)
 {
     hie_rc_t              rc;
     hie_error_t           why;
-    hie_store_tx_t       *tx;
     hie_message_record_t  r;
 
     rc = hie_message_decode(w->record, &r, err);
@@ -205,21 +204,11 @@ work_message(worker_t *w, hie_error_t *err)
         return HIE_OK;
     }
 
-    rc = hie_store_begin(w->rt->store, w->scratch, &tx, err);
-    if (rc != HIE_OK) {
-        return rc;
-    }
-
-    rc = transform(w, &r, tx, &why);
+    rc = transform(w, &r, &why);
     if (rc == HIE_OK) {
-        rc = set_place(w, tx, &why);
+        return HIE_OK;
     }
 
-    if (rc == HIE_OK) {
-        return hie_store_commit(tx, err);
-    }
-
-    hie_store_rollback(tx);
     if (is_content(rc)) {
         return bury(w, &r, &why, err);
     }

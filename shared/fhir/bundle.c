@@ -57,6 +57,12 @@ split_url(hie_bundle_entry_t *e)
     int        i;
 
     path = hie_str_split(e->url, '?', &e->query);
+
+    if (path.len > 0 && path.ptr[0] == '/') {
+        path.ptr++;             /* relative to the base all the same */
+        path.len--;
+    }
+
     type = hie_str_split(path, '/', &id);
     i = hie_model_type(type);
 
@@ -166,7 +172,8 @@ check_request(const reader_t *r, hie_bundle_entry_t *e)
 
 
 static hie_rc_t
-read_request(const reader_t *r, hie_node_t entry, hie_bundle_entry_t *e)
+read_request(const reader_t *r, hie_node_t entry, bool check,
+             hie_bundle_entry_t *e)
 {
     hie_node_t  request = hie_doc_member(r->doc, entry, "request");
 
@@ -194,12 +201,30 @@ read_request(const reader_t *r, hie_node_t entry, hie_bundle_entry_t *e)
                           "expected an entity tag");
     }
 
+    if (!read_string(r, request, "ifNoneMatch", &e->if_none_match)) {
+        return fail_entry(r, HIE_INVALID, ".request.ifNoneMatch",
+                          "expected an entity tag");
+    }
+
+    if (!read_string(r, request, "ifModifiedSince", &e->if_modified_since)) {
+        return fail_entry(r, HIE_INVALID, ".request.ifModifiedSince",
+                          "expected an instant");
+    }
+
+    if (!check) {
+        split_url(e);
+        return HIE_OK;
+    }
+
     return check_request(r, e);
 }
 
 
+/* Every entry of a batch stands for itself: what is wrong with one is its own
+ * outcome. */
 static hie_rc_t
-read_entry(const reader_t *r, hie_node_t n, bool to_do, hie_bundle_entry_t *e)
+read_entry(const reader_t *r, hie_node_t n, bool to_do, bool batch,
+           hie_bundle_entry_t *e)
 {
     memset(e, 0, sizeof(*e));
     e->resource = HIE_NODE_NONE;
@@ -214,7 +239,7 @@ read_entry(const reader_t *r, hie_node_t n, bool to_do, hie_bundle_entry_t *e)
 
     e->resource = hie_doc_member(r->doc, n, "resource");
 
-    if (e->resource != HIE_NODE_NONE
+    if (!batch && e->resource != HIE_NODE_NONE
         && !hie_fhir_is_type(hie_doc_get(r->doc, e->resource, "resourceType",
                                          r->pool)))
     {
@@ -222,7 +247,7 @@ read_entry(const reader_t *r, hie_node_t n, bool to_do, hie_bundle_entry_t *e)
                           "expected a resource of a type of FHIR R4");
     }
 
-    return to_do ? read_request(r, n, e) : HIE_OK;
+    return to_do ? read_request(r, n, !batch, e) : HIE_OK;
 }
 
 
@@ -301,6 +326,7 @@ is_bundle_type(hie_str_t type)
 static hie_rc_t
 read_entries(reader_t *r, hie_node_t list, bool to_do, hie_bundle_t *out)
 {
+    bool        batch = hie_str_eqz(out->type, "batch");
     hie_node_t  n;
     hie_rc_t    rc;
 
@@ -309,7 +335,7 @@ read_entries(reader_t *r, hie_node_t list, bool to_do, hie_bundle_t *out)
          n = hie_doc_next(r->doc, n))
     {
         r->i = out->n;
-        rc = read_entry(r, n, to_do, &out->entries[out->n++]);
+        rc = read_entry(r, n, to_do, batch, &out->entries[out->n++]);
 
         if (rc != HIE_OK) {
             return rc;

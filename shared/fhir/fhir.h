@@ -195,6 +195,10 @@ uint64_t
 hie_fhir_patient_key(hie_str_t patient_id);
 uint64_t
 hie_fhir_token_key(hie_str_t type, const char *param, hie_str_t form);
+/* A token that every resource has for each literal reference of it, relative
+ * or below `base`, wherever it stands: what is asked before a deletion. */
+uint64_t
+hie_fhir_referrer_key(hie_str_t type, hie_str_t id);
 hie_str_t
 hie_fhir_normalize(apr_pool_t *pool, hie_str_t text);
 
@@ -234,6 +238,8 @@ typedef struct {
     hie_str_t    query;        /* conditional: after '?', or ptr NULL */
     hie_str_t    if_none_exist;
     hie_str_t    if_match;
+    hie_str_t    if_none_match;
+    hie_str_t    if_modified_since;      /* an instant */
     hie_str_t    full_url;
 } hie_bundle_entry_t;
 
@@ -244,7 +250,8 @@ typedef struct {
 } hie_bundle_t;
 
 /* Checks shape and limits; the error names Bundle.entry[i]. Entries of a
- * collection have no method. */
+ * collection have no method. Of a batch only the shape is checked: its entries
+ * fail one by one, when they are done. */
 hie_rc_t
 hie_fhir_bundle(const hie_doc_t *d, int max_entries, apr_pool_t *pool,
                 hie_bundle_t *out, hie_error_t *err);
@@ -296,6 +303,19 @@ hie_fhir_subset(hie_edit_t *edit, const hie_doc_t *d, hie_node_t resource,
 /* JSON that parses, with an element a line; every value as it stood. */
 hie_str_t
 hie_fhir_pretty(apr_pool_t *pool, hie_str_t json);
+
+
+/* Calls `fn` for every value of an element `reference`, in the order of the
+ * document, of contained resources too. */
+typedef void hie_fhir_reference_fn(void *baton, hie_node_t n, hie_str_t text);
+
+void
+hie_fhir_references(const hie_doc_t *d, apr_pool_t *pool,
+                    hie_fhir_reference_fn *fn, void *baton);
+
+/* Where a node is, as FHIRPath: "Patient.contact[0].organization". */
+const char *
+hie_fhir_place(const hie_doc_t *d, hie_node_t n, apr_pool_t *pool);
 
 
 /* An OperationOutcome (R4 section 2.30) with one issue of severity error. */

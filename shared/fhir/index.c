@@ -48,6 +48,15 @@ hie_fhir_token_key(hie_str_t type, const char *param, hie_str_t form)
 }
 
 
+uint64_t
+hie_fhir_referrer_key(hie_str_t type, hie_str_t id)
+{
+    hie_str_t  parts[3] = { HIE_STR("Reference"), type, id };
+
+    return hie_hash64_parts(parts, 3);
+}
+
+
 static void
 add_token(indexer_t *ix, hie_str_t form)
 {
@@ -279,6 +288,25 @@ take_carried(indexer_t *ix, const hie_doc_t *d, hie_node_t n)
 }
 
 
+/* The value of an element `reference`, whatever holds it. */
+static void
+take_referred(indexer_t *ix, const hie_doc_t *d, hie_node_t n)
+{
+    static const char  name[] = "reference\"";
+    const hie_tape_t  *t = &d->nodes[n];
+    hie_reference_t    ref;
+
+    if (t->flags & HIE_TAPE_MEMBER
+        && memcmp(d->text + t->name, name, sizeof(name) - 1) == 0
+        && hie_fhir_reference(hie_doc_string(d, n, ix->pool), ix->base, &ref)
+        && ref.local && ref.type.len > 0)
+    {
+        *(uint64_t *) apr_array_push(ix->tokens) =
+            hie_fhir_referrer_key(ref.type, ref.id);
+    }
+}
+
+
 /* Every string anywhere that reads as a reference to a patient of ours, be it
  * Reference.reference, a uri or what an extension holds. Who may not see that
  * patient may not see this either, so none is missed rather than one too many
@@ -307,6 +335,8 @@ take_mentioned(indexer_t *ix, const hie_doc_t *d)
             {
                 add_patient(ix, id);
             }
+
+            take_referred(ix, d, n);
 
         } else if (carrier && t->kind == HIE_NODE_OBJECT) {
             take_carried(ix, d, n);

@@ -371,8 +371,9 @@ prepare_common(hie_store_t *s, hie_conn_t *c)
     hie_see_t           see = s->conf->consent.default_permit
                               ? HIE_SEE_PERMIT : HIE_SEE_DENY;
     const hie_stmt_t   *stmts[] = {
-        &s->read[HIE_SEE_ALL], &s->read[see], &s->current[see], &s->begin,
-        &s->commit, &s->create, &s->update
+        &s->read[HIE_SEE_ALL], &s->read[see], &s->current[HIE_ROW_CHANGE][see],
+        &s->begin,
+        &s->commit, &s->create, &s->create_one, &s->update
     };
     hie_rc_t            rc;
 

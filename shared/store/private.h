@@ -144,6 +144,7 @@ typedef struct {
     PGconn    *pg;
     unsigned   generation;
     bool       broken;
+    bool       lock_timeout;    /* the last error was one */
     int        n_prepared;
     uint64_t   prepared[HIE_PREPARED_SLOTS];   /* keys; 0 is empty */
 } hie_conn_t;
@@ -168,11 +169,16 @@ struct hie_store_t {
 
     hie_stmt_t           read[HIE_SEE_KINDS];
     hie_stmt_t           vread[HIE_SEE_KINDS];
-    hie_stmt_t           current[HIE_SEE_KINDS];
+    hie_stmt_t           current[HIE_ROW_LOCKS][HIE_SEE_KINDS];
+    hie_stmt_t           any_token[HIE_SEE_KINDS];
+    hie_stmt_t           locks;
     hie_stmt_t           begin;
     hie_stmt_t           commit;
     hie_stmt_t           rollback;
     hie_stmt_t           create;
+    hie_stmt_t           create_one;
+    hie_stmt_t           strings_one;
+    hie_stmt_t           labels;
     hie_stmt_t           update;
     hie_stmt_t           consents;
 };
@@ -247,6 +253,13 @@ hie_store_run_together(hie_store_t *s, hie_op_t *ops, int n, hie_error_t *err);
 /* Statements of a transaction, BEGIN in front of the first. */
 HIE_BLOCKING hie_rc_t
 hie_store_tx_run(hie_store_tx_t *tx, hie_op_t *ops, int n, hie_error_t *err);
+/* The last statements and COMMIT, and its end. */
+HIE_BLOCKING hie_rc_t
+hie_store_tx_finish(hie_store_tx_t *tx, hie_op_t *ops, int n,
+                    hie_error_t *err);
+/* The transaction that reads of this thread go through, or NULL. */
+hie_store_tx_t *
+hie_store_bound(const hie_store_t *s);
 HIE_BLOCKING hie_rc_t
 hie_store_tx_copy(hie_store_tx_t *tx, const char *sql, hie_str_t data,
                   hie_error_t *err);

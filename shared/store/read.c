@@ -59,20 +59,43 @@ make_vread(hie_store_t *s)
 }
 
 
+/* Rows are locked one after the other, in the order of the arrays. A change
+ * does not keep others from referring to the row, a deletion does. */
+#define CURRENT_TAIL(lock)                                                    \
+    ") AS visible FROM hie.resource r"                                        \
+    " WHERE r.type = u.type AND r.id = u.id FOR " lock " OF r) r"
+
+static const char *const  current_tails[HIE_ROW_LOCKS] = {
+    [HIE_ROW_REFER] = CURRENT_TAIL("KEY SHARE"),
+    [HIE_ROW_CHANGE] = CURRENT_TAIL("NO KEY UPDATE"),
+    [HIE_ROW_DELETE] = CURRENT_TAIL("UPDATE")
+};
+
+
 void
 hie_read_statements(hie_store_t *s)
 {
+    int  i;
+
     make_kinds(s, s->read,
                "SELECT r.version, r.updated, r.deleted, r.patients, r.body"
                " FROM hie.resource r"
                " WHERE r.type = $1::text AND r.id = $2::text AND ",
                "r", 3, "");
-    make_kinds(s, s->current,
-               "SELECT r.version, r.updated, r.deleted, r.patients, r.body, (",
-               "r", 3,
-               ") FROM hie.resource r"
-               " WHERE r.type = $1::text AND r.id = $2::text"
-               " FOR UPDATE OF r");
+    for (i = HIE_ROW_REFER; i < HIE_ROW_LOCKS; i++) {
+        make_kinds(s, s->current[i],
+                   "SELECT u.ord, r.version, r.updated, r.deleted, r.patients,"
+                   " r.body, r.visible FROM unnest($1::text[], $2::text[],"
+                   " $3::bool[]) WITH ORDINALITY AS u(type, id, body, ord),"
+                   " LATERAL (SELECT r.version, r.updated, r.deleted,"
+                   " r.patients, CASE WHEN u.body THEN r.body END AS body, (",
+                   "r", 4, current_tails[i]);
+    }
+    make_kinds(s, s->any_token,
+               "SELECT k.ord FROM unnest($1::bigint[]) WITH ORDINALITY"
+               " AS k(key, ord) WHERE EXISTS (SELECT FROM hie.resource r"
+               " WHERE r.tokens @> ARRAY[k.key] AND NOT r.deleted AND ",
+               "r", 2, ") ORDER BY k.ord LIMIT 1");
     make_vread(s);
 }
 
@@ -194,36 +217,94 @@ hie_store_read(hie_store_t *s, const hie_visible_t *v, hie_str_t type,
 }
 
 
+/* One row of the answer of a current statement. */
+static void
+fill_current(PGresult *res, int i, apr_pool_t *pool,
+             hie_store_current_t *rows)
+{
+    hie_store_current_t  *c = &rows[hie_result_i64(res, i, 0) - 1];
+    hie_row_t            *row = &c->row;
+
+    c->exists = true;
+    c->visible = hie_result_bool(res, i, 6);
+    row->type = c->type;
+    row->id = c->id;
+    row->version = hie_result_i64(res, i, 1);
+    row->updated = hie_result_time(res, i, 2);
+    row->deleted = hie_result_bool(res, i, 3);
+    row->patients = hie_result_keys(res, i, 4, pool, &row->n_patients);
+    if (c->want_body) {
+        row->body = hie_result_str(res, i, 5);
+    }
+}
+
+
 hie_rc_t
-hie_store_current(hie_store_tx_t *tx, const hie_visible_t *v, hie_str_t type,
-                  hie_str_t id, hie_row_t *row, bool *visible,
+hie_store_current(hie_store_tx_t *tx, const hie_visible_t *v,
+                  hie_row_lock_t lock, hie_store_current_t *rows, int n,
                   hie_error_t *err)
 {
     hie_params_t  params;
-    hie_op_t      op = { &tx->store->current[hie_visible_see(v)], &params,
+    hie_array_t   type, id, body;
+    hie_op_t      op = { &tx->store->current[lock][hie_visible_see(v)],
+                         &params, NULL };
+    hie_rc_t      rc;
+    int           i;
+
+    HIE_ASSERT_MAY_BLOCK();
+
+    hie_array_init(&type, tx->pool, HIE_PG_TEXT, 16 * (size_t) n);
+    hie_array_init(&id, tx->pool, HIE_PG_TEXT, 48 * (size_t) n);
+    hie_array_init(&body, tx->pool, HIE_PG_BOOL, 8 * (size_t) n);
+    for (i = 0; i < n; i++) {
+        rows[i].exists = false;
+        rows[i].visible = false;
+        rows[i].row = (hie_row_t) { .type = HIE_STR_NONE };
+        hie_array_str(&type, rows[i].type);
+        hie_array_str(&id, rows[i].id);
+        hie_array_bool(&body, rows[i].want_body);
+    }
+    hie_params_init(&params, tx->pool);
+    hie_params_array(&params, &type);
+    hie_params_array(&params, &id);
+    hie_params_array(&params, &body);
+    hie_visible_param(&params, v);
+
+    rc = n > 0 ? hie_store_tx_run(tx, &op, 1, err) : HIE_OK;
+    if (rc != HIE_OK || n == 0) {
+        return rc;
+    }
+
+    hie_result_own(op.res, tx->pool);
+    for (i = 0; i < PQntuples(op.res); i++) {
+        fill_current(op.res, i, tx->pool, rows);
+    }
+    return HIE_OK;
+}
+
+
+hie_rc_t
+hie_store_any_token(hie_store_tx_t *tx, const hie_visible_t *v,
+                    const uint64_t *tokens, int n, int *first,
+                    hie_error_t *err)
+{
+    hie_params_t  params;
+    hie_op_t      op = { &tx->store->any_token[hie_visible_see(v)], &params,
                          NULL };
     hie_rc_t      rc;
 
     HIE_ASSERT_MAY_BLOCK();
 
-    *row = (hie_row_t) { .type = HIE_STR_NONE };
-    *visible = false;
+    *first = -1;
     hie_params_init(&params, tx->pool);
-    hie_params_str(&params, type);
-    hie_params_str(&params, id);
+    hie_params_keys(&params, tokens, n);
     hie_visible_param(&params, v);
-
     rc = hie_store_tx_run(tx, &op, 1, err);
-    if (rc != HIE_OK) {
-        return rc;
-    }
-    if (PQntuples(op.res) == 0) {
+    if (rc == HIE_OK) {
+        if (PQntuples(op.res) > 0) {
+            *first = (int) hie_result_i64(op.res, 0, 0) - 1;
+        }
         PQclear(op.res);
-        return not_found(err);
     }
-
-    *visible = hie_result_bool(op.res, 0, 5);
-    fill_row(op.res, hie_str_dup(tx->pool, type), hie_str_dup(tx->pool, id),
-             tx->pool, row);
-    return HIE_OK;
+    return rc;
 }

@@ -9,6 +9,8 @@
 
 #include "store/private.h"
 
+#include <stdlib.h>
+
 #include <apr_strings.h>
 
 
@@ -357,33 +359,81 @@ hie_store_search(hie_store_t *s, const hie_visible_t *v, const hie_query_t *q,
 }
 
 
-/* As many searches as a pipeline takes beside a BEGIN. */
-#define TOGETHER  15
+/* As many searches as a pipeline takes beside a BEGIN and the locks. */
+#define TOGETHER  14
+
+static int
+compare_locks(const void *a, const void *b)
+{
+    const hie_store_lock_t  *x = a, *y = b;
+
+    if (x->key != y->key) {
+        return x->key < y->key ? -1 : 1;
+    }
+    return x->shared - y->shared;        /* exclusive ones first */
+}
+
+
+/* The statement that takes the locks, each once. Every statement sees what was
+ * committed when it began: those behind it see what was before the locks. */
+static void
+add_locks(hie_store_tx_t *tx, const hie_store_lock_t *locks, int n,
+          hie_params_t *params, hie_op_t *op)
+{
+    hie_store_lock_t  *sorted;
+    hie_array_t        key, shared;
+    int                i;
+
+    sorted = apr_pmemdup(tx->pool, locks, (size_t) n * sizeof(*locks));
+    qsort(sorted, (size_t) n, sizeof(*sorted), compare_locks);
+    hie_array_init(&key, tx->pool, HIE_PG_INT8, 16 * (size_t) n);
+    hie_array_init(&shared, tx->pool, HIE_PG_BOOL, 8 * (size_t) n);
+    for (i = 0; i < n; i++) {
+        if (i == 0 || sorted[i].key != sorted[i - 1].key) {
+            hie_array_i64(&key, (int64_t) sorted[i].key);
+            hie_array_bool(&shared, sorted[i].shared);
+        }
+    }
+
+    hie_params_init(params, tx->pool);
+    hie_params_array(params, &key);
+    hie_params_array(params, &shared);
+    *op = (hie_op_t) { &tx->store->locks, params, NULL };
+}
+
 
 static hie_rc_t
 find_together(hie_store_tx_t *tx, const hie_visible_t *v,
+              const hie_store_lock_t *locks, int n_locks,
               const hie_query_t *queries, int n, hie_found_t *out,
               hie_error_t *err)
 {
-    search_t    *w;
-    hie_stmt_t   st[TOGETHER];
-    hie_op_t     ops[TOGETHER];
-    hie_rc_t     rc;
-    int          i;
+    search_t      *w;
+    hie_params_t   lock_params;
+    hie_stmt_t     st[TOGETHER];
+    hie_op_t       ops[TOGETHER + 1];
+    hie_rc_t       rc;
+    int            i, first = n_locks > 0;
 
-    w = apr_palloc(tx->pool, sizeof(*w) * (size_t) n);
+    if (n_locks > 0) {
+        add_locks(tx, locks, n_locks, &lock_params, &ops[0]);
+    }
+    w = apr_palloc(tx->pool, sizeof(*w) * (size_t) (n + 1));
     for (i = 0; i < n; i++) {
         rc = prepare_search(&w[i], v, &queries[i], false, tx->pool, &st[i],
                             &out[i], err);
         if (rc != HIE_OK) {
             return rc;
         }
-        ops[i] = (hie_op_t) { &st[i], &w[i].params, NULL };
+        ops[first + i] = (hie_op_t) { &st[i], &w[i].params, NULL };
     }
 
-    rc = hie_store_tx_run(tx, ops, n, err);
+    rc = hie_store_tx_run(tx, ops, first + n, err);
+    if (rc == HIE_OK && first) {
+        PQclear(ops[0].res);
+    }
     for (i = 0; rc == HIE_OK && i < n; i++) {
-        take_rows(ops[i].res, &queries[i], tx->pool, &out[i]);
+        take_rows(ops[first + i].res, &queries[i], tx->pool, &out[i]);
     }
     return rc;
 }
@@ -391,6 +441,7 @@ find_together(hie_store_tx_t *tx, const hie_visible_t *v,
 
 hie_rc_t
 hie_store_find(hie_store_tx_t *tx, const hie_visible_t *v,
+               const hie_store_lock_t *locks, int n_locks,
                const hie_query_t *queries, int n, hie_found_t *out,
                hie_error_t *err)
 {
@@ -399,9 +450,11 @@ hie_store_find(hie_store_tx_t *tx, const hie_visible_t *v,
 
     HIE_ASSERT_MAY_BLOCK();
 
-    for (i = 0; rc == HIE_OK && i < n; i += m) {
+    for (i = 0; rc == HIE_OK && (i < n || n_locks > 0); i += m) {
         m = n - i < TOGETHER ? n - i : TOGETHER;
-        rc = find_together(tx, v, queries + i, m, out + i, err);
+        rc = find_together(tx, v, locks, n_locks, queries + i, m, out + i,
+                           err);
+        n_locks = 0;
     }
     return rc;
 }

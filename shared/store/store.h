@@ -263,25 +263,60 @@ hie_store_commit(hie_store_tx_t *tx, hie_error_t *err);
 HIE_BLOCKING void
 hie_store_rollback(hie_store_tx_t *tx);
 
-/* Serialises the transactions that name the same keys (advisory locks, taken
- * in ascending order, all in one call per transaction, before reading). */
-HIE_BLOCKING hie_rc_t
-hie_store_lock(hie_store_tx_t *tx, const uint64_t *keys, int n,
-               hie_error_t *err);
+/* A lock by which transactions keep out of each other's way: one of them has
+ * it, or several share it, until they end. */
+typedef struct {
+    uint64_t  key;
+    bool      shared;
+} hie_store_lock_t;
 
-/* Visible current rows that match each of `n` queries, without bodies; at
- * most queries[i].count of them in out[i]. Many share a round trip. */
+/* Takes the locks (advisory ones, in ascending order, each once: exclusive
+ * if asked for both ways), all in one call per transaction, then looks for the
+ * visible current rows that match each of `n` queries, without bodies; at most
+ * queries[i].count of them in out[i]. What a transaction has committed that
+ * had one of the locks before is seen. Many share a round trip. */
 HIE_BLOCKING hie_rc_t
 hie_store_find(hie_store_tx_t *tx, const hie_visible_t *v,
+               const hie_store_lock_t *locks, int n_locks,
                const hie_query_t *queries, int n, hie_found_t *out,
                hie_error_t *err);
 
-/* The current state of one resource, locked until the end. HIE_NOT_FOUND:
- * there is none. `visible` tells what `v` says of an existing one. */
+/*
+ * The current state of several resources, each locked until the end: against
+ * being changed, against being referred to by others too (what is deleted), or
+ * against being deleted only (what is referred to). The caller sorts them by
+ * type and id (bytes), each once, so that two transactions do not wait for
+ * each other.
+ */
+typedef enum {
+    HIE_ROW_REFER = 1, HIE_ROW_CHANGE, HIE_ROW_DELETE, HIE_ROW_LOCKS
+} hie_row_lock_t;
+
+typedef struct {
+    hie_str_t  type;
+    hie_str_t  id;
+    bool       want_body;
+    bool       exists;           /* set: there is a row, maybe deleted */
+    bool       visible;          /* what `v` says of it */
+    hie_row_t  row;              /* body: only if wanted */
+} hie_store_current_t;
+
 HIE_BLOCKING hie_rc_t
-hie_store_current(hie_store_tx_t *tx, const hie_visible_t *v, hie_str_t type,
-                  hie_str_t id, hie_row_t *row, bool *visible,
+hie_store_current(hie_store_tx_t *tx, const hie_visible_t *v,
+                  hie_row_lock_t lock, hie_store_current_t *rows, int n,
                   hie_error_t *err);
+
+/* The first of the `n` tokens that a visible current resource has, or -1. */
+HIE_BLOCKING hie_rc_t
+hie_store_any_token(hie_store_tx_t *tx, const hie_visible_t *v,
+                    const uint64_t *tokens, int n, int *first,
+                    hie_error_t *err);
+
+/* Until the next call with NULL, or the end of the transaction, the reads of
+ * this thread (hie_store_read, hie_store_search, …) go through it, and see
+ * what it has written. */
+void
+hie_store_read_in(hie_store_tx_t *tx);
 
 /* An enforceable Consent, one row per patient. */
 typedef struct {
@@ -309,11 +344,16 @@ typedef struct {
     const hie_consent_row_t  *consents;
 } hie_put_t;
 
-/* Writes all, in as few round trips as there are kinds of rows. HIE_CONFLICT
- * when a new one exists already. */
+/* Writes all in one round trip. HIE_CONFLICT when a new one exists already, or
+ * one is not of the version before. */
 HIE_BLOCKING hie_rc_t
 hie_store_put(hie_store_tx_t *tx, const hie_put_t *puts, int n,
               hie_error_t *err);
+/* The same and the commit, together in one round trip. The transaction has
+ * ended when it returns, whatever it returns. */
+HIE_BLOCKING hie_rc_t
+hie_store_put_commit(hie_store_tx_t *tx, const hie_put_t *puts, int n,
+                     hie_error_t *err);
 
 
 /*

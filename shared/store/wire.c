@@ -147,6 +147,7 @@ wire_error(hie_conn_t *c, const PGresult *res, const char *name, hie_rc_t *rc,
         return HIE_WIRE_LOST;
     }
 
+    c->lock_timeout = is_state(state, "55P03");
     *rc = state_result(state, err);
     hie_log(*rc == HIE_INTERNAL ? HIE_LOG_ERROR : HIE_LOG_INFO, "HIE3001",
             "statement %s failed: SQLSTATE %s, table \"%s\", constraint "
@@ -534,6 +535,11 @@ hie_store_query(hie_store_t *s, const hie_stmt_t *st, const hie_params_t *p,
     bool         again = false;
 
     *res = NULL;
+    if (hie_store_bound(s) != NULL) {
+        rc = hie_store_tx_run(hie_store_bound(s), &op, 1, err);
+        *res = op.res;
+        return rc;
+    }
     for (;;) {
         rc = hie_store_in_time(err);
         if (rc != HIE_OK) {
@@ -566,6 +572,9 @@ hie_store_run_together(hie_store_t *s, hie_op_t *ops, int n, hie_error_t *err)
     hie_wire_t   wire;
     hie_rc_t     rc;
 
+    if (hie_store_bound(s) != NULL) {
+        return HIE_WIRE_ERROR;           /* one by one */
+    }
     if (hie_store_acquire(s, false, &c, err) != HIE_OK) {
         return HIE_WIRE_TIMEOUT;
     }
@@ -604,6 +613,17 @@ hie_store_tx_copy(hie_store_tx_t *tx, const char *sql, hie_str_t data,
 }
 
 
+/* Who waited for another transaction too long has lost against it. */
+static hie_rc_t
+lost_to(const hie_conn_t *c, hie_rc_t rc, hie_error_t *err)
+{
+    return rc == HIE_TIMEOUT && c->lock_timeout
+           ? hie_fail(err, HIE_CONFLICT, "",
+                      "another transaction keeps the same data")
+           : rc;
+}
+
+
 /* Nothing is committed before COMMIT is sent: the first statements can go to
  * another connection when the one that was idle is dead. */
 hie_rc_t
@@ -626,7 +646,7 @@ hie_store_tx_run(hie_store_tx_t *tx, hie_op_t *ops, int n, hie_error_t *err)
         }
         wire = hie_wire_run(tx->conn, ops, n,
                             s->conf->database.statement_timeout, &rc, err);
-        return wire == HIE_WIRE_OK ? HIE_OK : rc;
+        return wire == HIE_WIRE_OK ? HIE_OK : lost_to(tx->conn, rc, err);
     }
 
     if (n >= OPS_MAX) {
@@ -649,7 +669,7 @@ hie_store_tx_run(hie_store_tx_t *tx, hie_op_t *ops, int n, hie_error_t *err)
             return HIE_OK;
         }
         if (again || (wire != HIE_WIRE_LOST && wire != HIE_WIRE_STALE)) {
-            return rc;
+            return lost_to(tx->conn, rc, err);
         }
 
         again = true;

@@ -4,7 +4,6 @@
 
 #include "store/private.h"
 
-#include <stdlib.h>
 #include <string.h>
 
 #include <apr_strings.h>
@@ -20,12 +19,12 @@
 /* Labels that nobody had before. In one order, so that two transactions which
  * have the same new ones do not wait for each other. */
 #define LABELS(key, kind, type, value)                                        \
-    "l AS (INSERT INTO hie.label (key, kind, type, value)"                    \
+    "INSERT INTO hie.label (key, kind, type, value)"                          \
     " SELECT DISTINCT ON (u.key) u.key, u.kind, u.type, u.value"              \
     " FROM unnest(" key "::bigint[], " kind "::int[], " type "::text[], "     \
     value "::text[]) AS u(key, kind, type, value)"                            \
     " WHERE NOT EXISTS (SELECT FROM hie.label k WHERE k.key = u.key)"         \
-    " ORDER BY u.key ON CONFLICT DO NOTHING) "
+    " ORDER BY u.key ON CONFLICT DO NOTHING"
 
 static const char  create_sql[] =
     "WITH d AS MATERIALIZED ("
@@ -48,8 +47,26 @@ static const char  create_sql[] =
     " SELECT (SELECT a.rids FROM a)[s.ord], s.type, s.param, s.value"
     " FROM unnest($11::int[], $12::text[], $13::text[], $14::text[])"
     " AS s(ord, type, param, value)), "
-    LABELS("$21", "$22", "$23", "$24")
+    "l AS (" LABELS("$21", "$22", "$23", "$24") ") "
     "SELECT count(*) FROM d";
+
+/* One resource by itself, which is the rule over HTTP: a statement without
+ * arrays to take apart takes half of the time. */
+static const char  create_one_sql[] =
+    "INSERT INTO hie.resource"
+    " (rid, version, updated, care_from, care_until, method, deleted, type,"
+    " id, patients, tokens, refs, body)"
+    " VALUES (nextval('hie.resource_rid'), 1, $3::timestamptz,"
+    " $7::timestamptz, $8::timestamptz, $9::bigint, false,"
+    " $1::text, $2::text, $4::bigint[], $5::bigint[], $10::text[],"
+    " $6::bytea)";
+
+static const char  labels_sql[] = LABELS("$1", "$2", "$3", "$4");
+
+static const char  strings_one_sql[] =
+    "INSERT INTO hie.resource_string (rid, type, param, value)"
+    " SELECT currval('hie.resource_rid'), $1::text, s.param, s.value"
+    " FROM unnest($2::text[], $3::text[]) AS s(param, value)";
 
 static const char  update_sql[] =
     "WITH d AS MATERIALIZED ("
@@ -81,8 +98,9 @@ static const char  update_sql[] =
     " SELECT w.rid, s.type, s.param, s.value"
     " FROM unnest($11::int[], $12::text[], $13::text[], $14::text[])"
     " AS s(ord, type, param, value) JOIN w ON w.ord = s.ord), "
-    LABELS("$21", "$22", "$23", "$24")
-    "SELECT count(*) FROM w";
+    "l AS (" LABELS("$21", "$22", "$23", "$24") ") "
+    "SELECT CASE WHEN count(*) = cardinality($1::text[]) THEN count(*)"
+    " ELSE hie.conflict() END FROM w";
 
 static const char  consents_sql[] =
     "WITH x AS (DELETE FROM hie.consent"
@@ -102,8 +120,16 @@ void
 hie_write_statements(hie_store_t *s)
 {
     hie_store_stmt(&s->create, create_sql);
+    hie_store_stmt(&s->create_one, create_one_sql);
+    hie_store_stmt(&s->strings_one, strings_one_sql);
+    hie_store_stmt(&s->labels, labels_sql);
     hie_store_stmt(&s->update, update_sql);
     hie_store_stmt(&s->consents, consents_sql);
+    hie_store_stmt(&s->locks, "SELECT count(*) FROM (SELECT CASE WHEN u.shared"
+                   " THEN pg_advisory_xact_lock_shared(u.key)::text"
+                   " ELSE pg_advisory_xact_lock(u.key)::text END"
+                   " FROM unnest($1::bigint[], $2::bool[]) AS u(key, shared)"
+                   " OFFSET 0) q");
 }
 
 
@@ -132,9 +158,30 @@ hie_store_begin(hie_store_t *s, apr_pool_t *pool, hie_store_tx_t **out,
 }
 
 
+/* The one that reads of this thread go through. */
+static _Thread_local hie_store_tx_t  *bound;
+
+
+void
+hie_store_read_in(hie_store_tx_t *tx)
+{
+    bound = tx;
+}
+
+
+hie_store_tx_t *
+hie_store_bound(const hie_store_t *s)
+{
+    return bound != NULL && bound->store == s ? bound : NULL;
+}
+
+
 static void
 end_transaction(hie_store_tx_t *tx)
 {
+    if (bound == tx) {
+        bound = NULL;
+    }
     if (tx->conn != NULL) {
         hie_store_release(tx->store, tx->conn);
         tx->conn = NULL;
@@ -143,33 +190,33 @@ end_transaction(hie_store_tx_t *tx)
 
 
 hie_rc_t
-hie_store_commit(hie_store_tx_t *tx, hie_error_t *err)
+hie_store_tx_finish(hie_store_tx_t *tx, hie_op_t *ops, int n,
+                    hie_error_t *err)
 {
     hie_store_t  *s = tx->store;
-    hie_op_t      op = { &s->commit, NULL, NULL };
     hie_rc_t      rc = HIE_OK;
 
-    HIE_ASSERT_MAY_BLOCK();
-
-    if (!tx->begun) {
-        end_transaction(tx);
-        return HIE_OK;
-    }
     if (tx->conn == NULL) {
         return hie_fail(err, HIE_UNAVAILABLE, "", "the transaction was lost");
     }
+    if (tx->begun) {
+        ops[n++] = (hie_op_t) { &s->commit, NULL, NULL };
+    }
 
-    switch (hie_wire_run(tx->conn, &op, 1,
+    switch (hie_wire_run(tx->conn, ops, n,
                          s->conf->database.statement_timeout, &rc, err))
     {
     case HIE_WIRE_OK:
         /* After a failed statement COMMIT rolls back, and says so only in
          * its tag. */
-        rc = strcmp(PQcmdStatus(op.res), "COMMIT") == 0
+        rc = !tx->begun
+             || strcmp(PQcmdStatus(ops[n - 1].res), "COMMIT") == 0
              ? HIE_OK
              : hie_fail(err, HIE_CONFLICT, "",
                         "the transaction was rolled back");
-        PQclear(op.res);
+        while (n > 0) {
+            PQclear(ops[--n].res);
+        }
         break;
 
     case HIE_WIRE_LOST:
@@ -182,7 +229,21 @@ hie_store_commit(hie_store_tx_t *tx, hie_error_t *err)
     default:
         break;
     }
+    return rc;
+}
 
+
+hie_rc_t
+hie_store_commit(hie_store_tx_t *tx, hie_error_t *err)
+{
+    hie_op_t  op;
+    hie_rc_t  rc = HIE_OK;
+
+    HIE_ASSERT_MAY_BLOCK();
+
+    if (tx->begun) {
+        rc = hie_store_tx_finish(tx, &op, 0, err);
+    }
     end_transaction(tx);
     return rc;
 }
@@ -205,45 +266,6 @@ hie_store_rollback(hie_store_tx_t *tx)
         PQclear(op.res);
     }
     end_transaction(tx);
-}
-
-
-static int
-compare_keys(const void *a, const void *b)
-{
-    uint64_t  x = *(const uint64_t *) a;
-    uint64_t  y = *(const uint64_t *) b;
-
-    return (x > y) - (x < y);
-}
-
-
-hie_rc_t
-hie_store_lock(hie_store_tx_t *tx, const uint64_t *keys, int n,
-               hie_error_t *err)
-{
-    hie_params_t   params;
-    hie_stmt_t     st;
-    hie_op_t       op = { &st, &params, NULL };
-    uint64_t      *sorted;
-    hie_rc_t       rc;
-
-    HIE_ASSERT_MAY_BLOCK();
-
-    if (n == 0) {
-        return HIE_OK;
-    }
-
-    sorted = apr_pmemdup(tx->pool, keys, (size_t) n * sizeof(*keys));
-    qsort(sorted, (size_t) n, sizeof(*sorted), compare_keys);
-    hie_params_init(&params, tx->pool);
-    hie_params_keys(&params, sorted, n);
-    hie_store_stmt(&st, "SELECT count(*) FROM (SELECT pg_advisory_xact_lock(k)"
-                   " FROM unnest($1::bigint[]) k OFFSET 0) q");
-
-    rc = hie_store_tx_run(tx, &op, 1, err);
-    PQclear(op.res);
-    return rc;
 }
 
 
@@ -303,14 +325,25 @@ put_method(const hie_put_t *put)
 
 /* The ends of the numbers are PostgreSQL's infinities. A year of four digits
  * is never too much for the difference. */
-static void
-add_care(hie_array_t *a, apr_time_t t)
+static int64_t
+care_time(apr_time_t t)
 {
-    if (t == INT64_MIN || t == INT64_MAX) {
-        hie_array_i64(a, t);
-    } else {
-        hie_array_time(a, t);
-    }
+    return t == INT64_MIN || t == INT64_MAX ? t : t - HIE_PG_EPOCH;
+}
+
+
+static int64_t
+care_from(const hie_index_t *x)
+{
+    return care_time(x->care_from < x->care_until ? x->care_from : INT64_MIN);
+}
+
+
+static int64_t
+care_until(const hie_index_t *x)
+{
+    return care_time(x->care_from < x->care_until ? x->care_until
+                                                  : INT64_MAX);
 }
 
 
@@ -319,11 +352,10 @@ add_care(hie_array_t *a, apr_time_t t)
 static void
 add_relations(put_rows_t *w, const hie_index_t *x)
 {
-    bool  timed = x->care_from < x->care_until;
-    int   i;
+    int  i;
 
-    add_care(&w->care_from, timed ? x->care_from : INT64_MIN);
-    add_care(&w->care_until, timed ? x->care_until : INT64_MAX);
+    hie_array_i64(&w->care_from, care_from(x));
+    hie_array_i64(&w->care_until, care_until(x));
 
     hie_array_i32(&w->r0, (int32_t) w->refs.n);
     for (i = 0; i < x->n_refs; i++) {
@@ -529,20 +561,91 @@ check_put(const hie_put_t *put, hie_error_t *err)
 
 /* What one call writes, by statement. */
 typedef struct {
+    hie_params_t     one, strings, labels;
     put_rows_t       create;
     put_rows_t       update;
     put_consents_t   consents;
-    hie_op_t         ops[3];
-    int              expected[3];    /* rows; -1: any number */
+    hie_op_t         ops[4];         /* and a COMMIT */
     int              n_ops;
 } put_t;
 
 
 static void
-add_op(put_t *w, const hie_stmt_t *st, const hie_params_t *p, int expected)
+add_op(put_t *w, const hie_stmt_t *st, const hie_params_t *p)
 {
-    w->ops[w->n_ops] = (hie_op_t) { st, p, NULL };
-    w->expected[w->n_ops++] = expected;
+    w->ops[w->n_ops++] = (hie_op_t) { st, p, NULL };
+}
+
+
+static void
+collect_strings(put_t *w, hie_store_tx_t *tx, const hie_put_t *put)
+{
+    const hie_index_t  *x = put->index;
+    hie_array_t        *param, *value;
+    int                 i;
+
+    param = apr_palloc(tx->pool, sizeof(*param));
+    value = apr_palloc(tx->pool, sizeof(*value));
+    hie_array_init(param, tx->pool, HIE_PG_TEXT, 128);
+    hie_array_init(value, tx->pool, HIE_PG_TEXT, 128);
+    for (i = 0; i < x->n_strings; i++) {
+        hie_array_str(param, hie_str(x->strings[i].param));
+        hie_array_str(value, hie_string_indexed(x->strings[i].value));
+    }
+    hie_params_init(&w->strings, tx->pool);
+    hie_params_str(&w->strings, put->type);
+    hie_params_array(&w->strings, param);
+    hie_params_array(&w->strings, value);
+    add_op(w, &tx->store->strings_one, &w->strings);
+}
+
+
+static void
+collect_labels(put_t *w, hie_store_tx_t *tx, const hie_put_t *put)
+{
+    put_rows_t  *rows = &w->create;
+
+    init_rows(rows, tx->pool, 0);
+    add_labels(rows, put->type, put->index);
+    hie_params_init(&w->labels, tx->pool);
+    hie_params_array(&w->labels, &rows->l_key);
+    hie_params_array(&w->labels, &rows->l_kind);
+    hie_params_array(&w->labels, &rows->l_type);
+    hie_params_array(&w->labels, &rows->l_value);
+    add_op(w, &tx->store->labels, &w->labels);
+}
+
+
+static void
+collect_one(put_t *w, hie_store_tx_t *tx, const hie_put_t *put)
+{
+    const hie_index_t  *x = put->index;
+    hie_array_t        *refs = apr_palloc(tx->pool, sizeof(*refs));
+    int                 i;
+
+    hie_array_init(refs, tx->pool, HIE_PG_TEXT, 128);
+    for (i = 0; i < x->n_refs; i++) {
+        hie_array_str(refs, x->refs[i]);
+    }
+
+    hie_params_init(&w->one, tx->pool);
+    hie_params_str(&w->one, put->type);
+    hie_params_str(&w->one, put->id);
+    hie_params_i64(&w->one, put->updated - HIE_PG_EPOCH);
+    hie_params_keys(&w->one, x->patients, x->n_patients);
+    hie_params_keys(&w->one, x->tokens, x->n_tokens);
+    hie_params_str(&w->one, put->body);
+    hie_params_i64(&w->one, care_from(x));
+    hie_params_i64(&w->one, care_until(x));
+    hie_params_i64(&w->one, put_method(put));
+    hie_params_array(&w->one, refs);
+    add_op(w, &tx->store->create_one, &w->one);
+    if (x->n_strings > 0) {
+        collect_strings(w, tx, put);
+    }
+    if (x->n_labels > 0) {
+        collect_labels(w, tx, put);
+    }
 }
 
 
@@ -552,6 +655,14 @@ collect(put_t *w, hie_store_tx_t *tx, const hie_put_t *puts, int n)
     apr_pool_t  *pool = tx->pool;
     size_t       size[2] = { 0, 0 };
     int          i;
+
+    w->n_ops = 0;
+    if (n == 1 && puts[0].version == 1
+        && !hie_str_eqz(puts[0].type, "Consent"))
+    {
+        collect_one(w, tx, &puts[0]);
+        return;
+    }
 
     for (i = 0; i < n; i++) {
         size[puts[i].version > 1] += puts[i].body.len + 4;
@@ -567,19 +678,35 @@ collect(put_t *w, hie_store_tx_t *tx, const hie_put_t *puts, int n)
         }
     }
 
-    w->n_ops = 0;
     if (w->create.n > 0) {
-        add_op(w, &tx->store->create, row_params(&w->create, pool, false),
-               w->create.n);
+        add_op(w, &tx->store->create, row_params(&w->create, pool, false));
     }
     if (w->update.n > 0) {
-        add_op(w, &tx->store->update, row_params(&w->update, pool, true),
-               w->update.n);
+        add_op(w, &tx->store->update, row_params(&w->update, pool, true));
     }
     if (w->consents.n > 0) {
-        add_op(w, &tx->store->consents, consent_params(&w->consents, pool),
-               -1);
+        add_op(w, &tx->store->consents, consent_params(&w->consents, pool));
     }
+}
+
+
+static hie_rc_t
+prepare_put(hie_store_tx_t *tx, const hie_put_t *puts, int n, put_t **out,
+            hie_error_t *err)
+{
+    put_t     *w = apr_palloc(tx->pool, sizeof(*w));
+    hie_rc_t   rc;
+    int        i;
+
+    for (i = 0; i < n; i++) {
+        rc = check_put(&puts[i], err);
+        if (rc != HIE_OK) {
+            return rc;
+        }
+    }
+    collect(w, tx, puts, n);
+    *out = w;
+    return HIE_OK;
 }
 
 
@@ -589,35 +716,90 @@ hie_store_put(hie_store_tx_t *tx, const hie_put_t *puts, int n,
 {
     put_t     *w;
     hie_rc_t   rc;
-    int        i;
 
     HIE_ASSERT_MAY_BLOCK();
 
-    for (i = 0; i < n; i++) {
-        rc = check_put(&puts[i], err);
-        if (rc != HIE_OK) {
-            return rc;
-        }
-    }
     if (n == 0) {
         return HIE_OK;
     }
+    rc = prepare_put(tx, puts, n, &w, err);
+    if (rc == HIE_OK) {
+        rc = hie_store_tx_run(tx, w->ops, w->n_ops, err);
+    }
+    while (rc == HIE_OK && w->n_ops > 0) {
+        PQclear(w->ops[--w->n_ops].res);
+    }
+    return rc;
+}
 
-    w = apr_palloc(tx->pool, sizeof(*w));
-    collect(w, tx, puts, n);
-    rc = hie_store_tx_run(tx, w->ops, w->n_ops, err);
-    if (rc != HIE_OK) {
+
+/* Whether all of them are new, under ids that nobody else has. */
+static bool
+all_new(const hie_put_t *puts, int n)
+{
+    int  i;
+
+    for (i = 0; i < n; i++) {
+        if (puts[i].version != 1) {
+            return false;
+        }
+    }
+    return true;
+}
+
+
+/*
+ * Where nothing went before, the statements up to the synchronisation point
+ * are a transaction by themselves. When its connection turns out to be dead,
+ * nobody knows whether it was done; new resources tell: the second time they
+ * are there.
+ */
+static hie_rc_t
+put_alone(hie_store_tx_t *tx, put_t *w, bool fresh, hie_error_t *err)
+{
+    hie_op_t  ops[4];
+    hie_rc_t  rc;
+
+    memcpy(ops, w->ops, sizeof(ops));
+    rc = hie_store_tx_finish(tx, ops, w->n_ops, err);
+    if (rc != HIE_UNAVAILABLE || !fresh
+        || PQstatus(tx->conn->pg) != CONNECTION_BAD)
+    {
         return rc;
     }
 
-    for (i = 0; i < w->n_ops; i++) {
-        if (w->expected[i] >= 0
-            && hie_result_i64(w->ops[i].res, 0, 0) != w->expected[i])
-        {
-            rc = hie_fail(err, HIE_CONFLICT, "",
-                          "another transaction changed the same resource");
-        }
-        PQclear(w->ops[i].res);
+    hie_store_release(tx->store, tx->conn);
+    tx->conn = NULL;
+    if (hie_store_acquire(tx->store, true, &tx->conn, NULL) != HIE_OK) {
+        return rc;
+    }
+    memcpy(ops, w->ops, sizeof(ops));
+    rc = hie_store_tx_finish(tx, ops, w->n_ops, err);
+    return rc == HIE_CONFLICT ? HIE_OK : rc;
+}
+
+
+hie_rc_t
+hie_store_put_commit(hie_store_tx_t *tx, const hie_put_t *puts, int n,
+                     hie_error_t *err)
+{
+    put_t     *w;
+    hie_rc_t   rc;
+
+    HIE_ASSERT_MAY_BLOCK();
+
+    if (n == 0) {
+        return hie_store_commit(tx, err);
+    }
+    rc = prepare_put(tx, puts, n, &w, err);
+    if (rc == HIE_OK) {
+        rc = tx->begun ? hie_store_tx_finish(tx, w->ops, w->n_ops, err)
+                       : put_alone(tx, w, all_new(puts, n), err);
+    }
+    if (rc == HIE_OK) {
+        end_transaction(tx);
+    } else {
+        hie_store_rollback(tx);
     }
     return rc;
 }

@@ -116,7 +116,7 @@ def _(s):
 def _(s):
     key = s.id("p")
     s.get("/Nonsense/1")
-    s.request("DELETE", "/Patient/x")
+    s.post("/Patient/x", patient(key))
     s.post("/Patient", "{")
     s.put(f"/Patient/{key}", patient(key), headers=[("If-Match", 'W/"3"')])
     s.get("/Patient?nonsense=1")

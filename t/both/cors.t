@@ -14,7 +14,7 @@ OTHER = "https://app.example.org:8443"
 PREFLIGHT = [("Access-Control-Request-Method", "PUT"),
              ("Access-Control-Request-Headers", "authorization,content-type")]
 
-stand = own_stand("cors", fhir_more=f"""\
+stand = own_stand("cors", fhir=f"""\
   cors:
     origins: ["{APP}", "http://localhost:3000"]
     max_age: 77

@@ -239,3 +239,16 @@ tool_available(void)
     }
     return admin_conninfo != NULL;
 }
+
+
+bool
+lock_row(hie_store_tx_t *tx, const hie_visible_t *v, const char *type,
+         const char *id, hie_store_current_t *row)
+{
+    *row = (hie_store_current_t) {
+        .type = hie_str(type), .id = hie_str(id), .want_body = true
+    };
+    assert_int_equal(hie_store_current(tx, v, HIE_ROW_CHANGE, row, 1, NULL),
+                     HIE_OK);
+    return row->exists;
+}

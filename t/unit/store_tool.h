@@ -63,6 +63,10 @@ put_one(const char *type, const char *id, int64_t version, const char *body,
 hie_rc_t
 read_one(const hie_visible_t *v, const char *type, const char *id,
          int64_t version, hie_row_t *row);
+/* hie_store_current of one resource; whether it is there. */
+bool
+lock_row(hie_store_tx_t *tx, const hie_visible_t *v, const char *type,
+         const char *id, hie_store_current_t *row);
 bool
 body_is(const hie_row_t *row, const char *z);
 

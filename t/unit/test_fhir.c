@@ -291,11 +291,9 @@ index_of(const char *text, const char *id)
 
 
 static bool
-has_token(const hie_index_t *ix, const char *type, const char *param,
-          const char *form)
+has_key(const hie_index_t *ix, uint64_t key)
 {
-    uint64_t  key = hie_fhir_token_key(hie_str(type), param, hie_str(form));
-    int       i;
+    int  i;
 
     for (i = 0; i < ix->n_tokens; i++) {
         assert_true(i == 0 || ix->tokens[i - 1] < ix->tokens[i]);
@@ -306,6 +304,15 @@ has_token(const hie_index_t *ix, const char *type, const char *param,
     }
 
     return false;
+}
+
+
+static bool
+has_token(const hie_index_t *ix, const char *type, const char *param,
+          const char *form)
+{
+    return has_key(ix, hie_fhir_token_key(hie_str(type), param,
+                                          hie_str(form)));
 }
 
 
@@ -370,7 +377,9 @@ test_tokens(void **state)
     assert_true(has_token(&ix, "Observation", "code", "Hb"));
     assert_true(has_token(&ix, "Observation", "subject", "Patient/p1"));
     assert_true(has_token(&ix, "Observation", "patient", "Patient/p1"));
-    assert_int_equal(ix.n_tokens, 13);
+    assert_true(has_key(&ix, hie_fhir_referrer_key(HIE_STR("Patient"),
+                                                   HIE_STR("p1"))));
+    assert_int_equal(ix.n_tokens, 14);
     assert_int_equal(ix.n_strings, 0);
 }
 
@@ -390,7 +399,9 @@ test_reference_tokens(void **state)
 
     ix = index_of(subject("https://hie.example/fhir/Group/g"), "o");
     assert_true(has_token(&ix, "Observation", "subject", "Group/g"));
-    assert_int_equal(ix.n_tokens, 1);
+    assert_true(has_key(&ix, hie_fhir_referrer_key(HIE_STR("Group"),
+                                                   HIE_STR("g"))));
+    assert_int_equal(ix.n_tokens, 2);
 
     ix = index_of(subject("http://x.example/Patient/g/_history/1"), "o");
     assert_true(has_token(&ix, "Observation", "subject",

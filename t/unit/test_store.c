@@ -274,16 +274,15 @@ test_history(void **state)
 {
     hie_row_t        row;
     hie_store_tx_t  *tx;
-    bool             visible;
     hie_put_t        put;
+    hie_store_current_t  now;
 
     put_one("Patient", "p", 1, "one", "a", "t1", "alpha");
     assert_int_equal(hie_store_begin(store, pool, &tx, NULL), HIE_OK);
-    assert_int_equal(hie_store_current(tx, &all, HIE_STR("Patient"),
-                                       HIE_STR("p"), &row, &visible, NULL),
-                     HIE_OK);
-    assert_true(visible);
-    assert_int_equal(row.version, 1);
+    assert_true(lock_row(tx, &all, "Patient", "p", &now));
+    assert_true(now.visible);
+    assert_int_equal(now.row.version, 1);
+    assert_true(body_is(&now.row, "one"));
     put = make_put("Patient", "p", 2, "two", "a", "t2", "beta");
     assert_int_equal(hie_store_put(tx, &put, 1, NULL), HIE_OK);
     assert_int_equal(hie_store_commit(tx, NULL), HIE_OK);
@@ -406,29 +405,34 @@ static void
 test_rollback_and_locks(void **state)
 {
     hie_store_tx_t  *tx, *other;
-    uint64_t         keys[] = { UINT64_MAX, 5, 7 };
     hie_put_t        put = make_put("Patient", "p", 1, "one", NULL, NULL,
                                     NULL);
     hie_row_t        row;
-    bool             visible;
+    hie_store_current_t  now;
+    hie_store_lock_t     locks[] = {
+        { UINT64_MAX, false }, { 5, false }, { 7, true }, { 5, true }
+    };
 
     assert_int_equal(hie_store_begin(store, pool, &tx, NULL), HIE_OK);
-    assert_int_equal(hie_store_lock(tx, keys, 3, NULL), HIE_OK);
-    assert_int_equal(hie_store_current(tx, &all, HIE_STR("Patient"),
-                                       HIE_STR("p"), &row, &visible, NULL),
-                     HIE_NOT_FOUND);
+    assert_int_equal(hie_store_find(tx, &all, locks, 4, NULL, 0, NULL, NULL),
+                     HIE_OK);
+    assert_false(lock_row(tx, &all, "Patient", "p", &now));
     assert_int_equal(hie_store_put(tx, &put, 1, NULL), HIE_OK);
 
     /* lock_timeout is half of statement_timeout */
     assert_int_equal(hie_store_begin(store, pool, &other, NULL), HIE_OK);
-    assert_int_equal(hie_store_lock(other, keys + 1, 1, NULL), HIE_TIMEOUT);
+    assert_int_equal(hie_store_find(other, &all, locks + 2, 1, NULL, 0, NULL,
+                                    NULL), HIE_OK);
+    assert_int_equal(hie_store_find(other, &all, locks + 3, 1, NULL, 0, NULL,
+                                    NULL), HIE_CONFLICT);
     hie_store_rollback(other);
 
     hie_store_rollback(tx);
     assert_int_equal(read_one(&all, "Patient", "p", 0, &row), HIE_NOT_FOUND);
 
     assert_int_equal(hie_store_begin(store, pool, &other, NULL), HIE_OK);
-    assert_int_equal(hie_store_lock(other, keys, 3, NULL), HIE_OK);
+    assert_int_equal(hie_store_find(other, &all, locks, 3, NULL, 0, NULL,
+                                    NULL), HIE_OK);
     assert_int_equal(hie_store_commit(other, NULL), HIE_OK);
 
     /* nothing done at all */
@@ -737,7 +741,7 @@ test_backend_killed(void **state)
 {
     hie_row_t        row;
     hie_store_tx_t  *tx;
-    bool             visible;
+    hie_store_current_t  now;
     hie_put_t        put = make_put("Patient", "q", 1, "{}", NULL, NULL,
                                     NULL);
 
@@ -750,9 +754,7 @@ test_backend_killed(void **state)
     /* before the first statement nothing is lost */
     assert_int_equal(hie_store_begin(store, pool, &tx, NULL), HIE_OK);
     kill_backends();
-    assert_int_equal(hie_store_current(tx, &all, HIE_STR("Patient"),
-                                       HIE_STR("p"), &row, &visible, NULL),
-                     HIE_OK);
+    assert_true(lock_row(tx, &all, "Patient", "p", &now));
     /* in the midst of it everything is */
     kill_backends();
     assert_int_equal(hie_store_put(tx, &put, 1, NULL), HIE_UNAVAILABLE);

@@ -48,7 +48,8 @@ fhir:
   max_body: {o.get('max_body', '8m')}
   default_count: {o.get('default_count', 20)}
   timeout: {o.get('timeout', 30000)}
-{o.get('fhir_more', '')}gateway:
+{o.get('fhir', '')}
+gateway:
   max_body: {o.get('gateway_max_body', '4m')}
 mllp:
   max_message: {o.get('max_message', '1m')}

@@ -38,10 +38,9 @@ def consent(key, subject, permit=(), deny=(), base="deny", status="active",
            "category": [{"coding": [{"system": LOINC, "code": "59284-0"}]}],
            "patient": {"reference": f"Patient/{subject}"},
            "provision": provision}
-    if base == "deny":
-        out["policyRule"] = {"coding": [{
-            "system": "http://terminology.hl7.org/CodeSystem/v3-ActCode",
-            "code": "OPTOUT"}]}
+    out["policyRule"] = {"coding": [{
+        "system": "http://terminology.hl7.org/CodeSystem/v3-ActCode",
+        "code": "OPTOUT" if base == "deny" else "OPTIN"}]}
     return out
 
 

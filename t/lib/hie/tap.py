@@ -155,6 +155,12 @@ class Session:
     def post(self, path, body, **more):
         return self.request("POST", path, body, **more)
 
+    def delete(self, path, **more):
+        return self.request("DELETE", path, **more)
+
+    def patch(self, path, body, **more):
+        return self.request("PATCH", path, body, **more)
+
     def seed(self, *resources):
         """Puts resources that must go in."""
         for resource in resources:

@@ -1,0 +1,254 @@
+#!/usr/bin/python3
+"""Writers that meet, through both servers at a time: one resource for a
+condition, no update lost, all or nothing, and never a 5xx."""
+
+import json
+import os
+import random
+import sys
+import threading
+import time
+from pathlib import Path
+
+sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "lib"))
+
+from hie.fhir import found, patient                              # noqa: E402
+from hie.stand import SERVERS                                    # noqa: E402
+from hie.tap import RUN, check, equal, main, once                # noqa: E402
+from hie.web import Connection                                   # noqa: E402
+
+FULL = os.environ.get("HIE_TEST_FULL") == "1"
+CLIENTS = 64 if FULL else 8
+SECONDS = 60 if FULL else 1.2
+ROUNDS = 40 if FULL else 6
+
+
+class Client:
+    """One connection to one of the servers, and all that it was told."""
+
+    def __init__(self, stand, number):
+        self.server = SERVERS[number % len(SERVERS)]
+        self.connection = Connection(stand.ports[self.server], timeout=60)
+        self.number = number
+        self.token = stand.token(f"race-{RUN}")
+        self.random = random.Random(number)
+        self.told = []
+
+    def request(self, method, path, body=None, headers=()):
+        headers = [("Authorization", f"Bearer {self.token}"), *headers]
+        if body is not None:
+            headers.append(("Content-Type", "application/fhir+json"))
+            body = json.dumps(body).encode()
+        r = self.connection.request(method, "/fhir" + path, headers, body)
+        self.told.append((r.status, r.body[:200]))
+        return r
+
+
+def crowd(stand, work, clients=CLIENTS):
+    """`work` of a client, in so many threads, begun together."""
+    gate = threading.Barrier(clients)
+    everybody = [Client(stand, i) for i in range(clients)]
+    problems = []
+
+    def run(client):
+        try:
+            client.connection.connect()
+            gate.wait(30)
+            work(client)
+        except Exception as e:                   # shown below
+            problems.append(f"{client.server}: {e!r}")
+        finally:
+            client.connection.close()
+
+    threads = [threading.Thread(target=run, args=(c,)) for c in everybody]
+    for t in threads:
+        t.start()
+    for t in threads:
+        t.join()
+    equal(problems, [], "problems")
+    told = [x for c in everybody for x in c.told]
+    bad = [x for x in told if x[0] >= 500]
+    equal(bad[:3], [], f"5xx among {len(told)} answers")
+    return everybody, told
+
+
+def one(stand):
+    return Client(stand, 0)
+
+
+def person(*values, **more):
+    p = patient("x", **more)
+    del p["id"]
+    p["identifier"] = [{"system": "urn:example:mrn", "value": v}
+                       for v in values]
+    return p
+
+
+@once("one condition, written in several ways, makes one resource")
+def _(stand):
+    ways = ("identifier=urn:example:mrn|{v}", "identifier={v}",
+            "identifier=urn%3Aexample%3Amrn%7C{v}",
+            "family=probe&identifier={v}", "identifier={v}&family=Probe")
+    for n in range(ROUNDS):
+        value = f"race-{RUN}-{n}"
+
+        def create(c):
+            way = ways[c.number % len(ways)].format(v=value)
+            c.request("POST", "/Patient", person(value),
+                      [("If-None-Exist", way)])
+
+        _, told = crowd(stand, create)
+        equal(sorted(s for s, _ in told), [200] * (CLIENTS - 1) + [201],
+              "statuses")
+        equal(len(found(one(stand).request(
+            "GET", f"/Patient?identifier={value}"))), 1, "resources")
+
+
+@once("different conditions that one resource meets make one resource")
+def _(stand):
+    for n in range(ROUNDS):
+        a, b = f"race-a-{RUN}-{n}", f"race-b-{RUN}-{n}"
+        name = f"Race{RUN}{n}"
+        ways = (f"identifier={a}", f"identifier=urn:example:mrn|{b}",
+                f"family:exact={name}", f"identifier={b}&family={name}")
+
+        def put(c):
+            if c.number % 3 == 0:
+                c.request("PUT", "/Patient?" + ways[c.number % 4],
+                          person(a, b, family=name))
+            elif c.number % 3 == 1:
+                c.request("POST", "/Patient", person(a, b, family=name),
+                          [("If-None-Exist", ways[c.number % 4])])
+            else:
+                c.request("POST", "", {
+                    "resourceType": "Bundle", "type": "transaction",
+                    "entry": [{"resource": person(a, b, family=name),
+                               "request": {"method": "POST", "url": "Patient",
+                                           "ifNoneExist":
+                                           ways[c.number % 4]}}]})
+
+        crowd(stand, put)
+        equal(len(found(one(stand).request(
+            "GET", f"/Patient?identifier={a}"))), 1, "resources")
+
+
+def history(stand, key, last):
+    """What each version says, from the first to the last."""
+    c = one(stand)
+    said = []
+    for v in range(1, last + 1):
+        r = c.request("GET", f"/Patient/{key}/_history/{v}")
+        equal((r.status, r.json()["meta"]["versionId"]), (200, str(v)),
+              "version")
+        said.append(r.json()["name"][0]["family"])
+    equal(c.request("GET", f"/Patient/{key}/_history/{last + 1}").status, 404,
+          "one more")
+    return said
+
+
+@once("updates with If-Match count up, none is lost")
+def _(stand):
+    key = f"race-count-{RUN}"
+    one(stand).request("PUT", f"/Patient/{key}", patient(key, "0"))
+    until = time.monotonic() + SECONDS
+    done = []
+
+    def count(c):
+        while time.monotonic() < until:
+            r = c.request("GET", f"/Patient/{key}")
+            n = int(r.json()["name"][0]["family"])
+            r = c.request("PUT", f"/Patient/{key}",
+                          patient(key, str(n + 1)),
+                          [("If-Match", r.get("ETag"))])
+            check(r.status in (200, 412, 409), r)
+            if r.status == 200:
+                done.append(n + 1)
+
+    crowd(stand, count)
+    check(len(done) > 1, "some were done")
+    equal(sorted(done), list(range(1, len(done) + 1)), "each number once")
+    equal(history(stand, key, len(done) + 1),
+          [str(n) for n in range(len(done) + 1)], "history")
+
+
+@once("updates without If-Match are all there, one after the other")
+def _(stand):
+    key = f"race-all-{RUN}"
+    until = time.monotonic() + SECONDS / 2
+
+    def put(c):
+        n = 0
+        while n == 0 or time.monotonic() < until:
+            n += 1
+            c.request("PUT", f"/Patient/{key}",
+                      patient(key, f"{c.number}-{n}"))
+
+    _, told = crowd(stand, put)
+    good = [s for s, _ in told if s in (200, 201)]
+    check(len(good) >= CLIENTS, "most were done")
+    equal(good.count(201), 1, "created once")
+    said = history(stand, key, len(good))
+    equal(len(set(said)), len(good), "each version another one")
+
+
+@once("transactions over the same resources are all or nothing")
+def _(stand):
+    keys = [f"race-t{i}-{RUN}" for i in range(6)]
+    until = time.monotonic() + SECONDS
+
+    def transact(c):
+        n = 0
+        while time.monotonic() < until:
+            n += 1
+            mark = f"{c.number}-{n}"
+            order = c.random.sample(keys, len(keys))
+            entries = [{"resource": patient(k, mark),
+                        "request": {"method": "PUT", "url": f"Patient/{k}"}}
+                       for k in order]
+            entries.append({
+                "resource": person(f"race-t-{RUN}-{n % 5}"),
+                "request": {"method": "POST", "url": "Patient",
+                            "ifNoneExist":
+                            f"identifier=race-t-{RUN}-{n % 5}"}})
+            r = c.request("POST", "", {"resourceType": "Bundle",
+                                       "type": "transaction",
+                                       "entry": entries})
+            check(r.status in (200, 409, 412), r)
+
+    _, told = crowd(stand, transact)
+    done = sum(s == 200 for s, _ in told)
+    check(done >= CLIENTS, f"{done} of {len(told)} were done")
+    c = one(stand)
+    last = [c.request("GET", f"/Patient/{k}") for k in keys]
+    equal(len({r.json()["name"][0]["family"] for r in last}), 1,
+          "the last one's mark is on all")
+    equal({r.get("ETag") for r in last}, {f'W/"{done}"'}, "versions")
+    for n in range(5):
+        check(len(found(c.request(
+            "GET", f"/Patient?identifier=race-t-{RUN}-{n}"))) <= 1, "one")
+
+
+@once("updates and deletions of one resource: versions are a line")
+def _(stand):
+    key = f"race-delete-{RUN}"
+    until = time.monotonic() + SECONDS / 2
+
+    def change(c):
+        while time.monotonic() < until:
+            if c.random.random() < 0.5:
+                r = c.request("PUT", f"/Patient/{key}", patient(key))
+            else:
+                r = c.request("DELETE", f"/Patient/{key}")
+            check(r.status in (200, 201, 204, 409), r)
+
+    crowd(stand, change)
+    rows = stand.sql("SELECT version, deleted FROM hie.resource_history "
+                     f"WHERE id = '{key}' UNION ALL SELECT version, deleted "
+                     f"FROM hie.resource WHERE id = '{key}' ORDER BY 1")
+    equal([int(v) for v, _ in rows], list(range(1, len(rows) + 1)),
+          "versions")
+    check(not any(a == b == "t" for (_, a), (_, b) in zip(rows, rows[1:])),
+          "nothing is deleted twice")
+
+
+main()
