@@ -42,8 +42,8 @@ typedef struct {
 
 typedef struct {
     int           n;
-    int           n_errors;     /* of `n`: fatal and error */
-    int           n_warnings;
+    int           n_errors;     /* fatal and error; counts those beyond the */
+    int           n_warnings;   /* limit too */
     bool          more;         /* there were more than the limit */
     hie_issue_t  *issues;       /* in the order of the document */
 } hie_issues_t;
