@@ -182,8 +182,8 @@ concept_answer(check_t *c, const bound_t *b, hie_node_t n)
 }
 
 
-static hie_code_answer_t
-answer_for(check_t *c, const bound_t *b, hie_type_t type, hie_node_t n)
+hie_code_answer_t
+hie_bound_has(check_t *c, const bound_t *b, hie_type_t type, hie_node_t n)
 {
     if (hie_types[type].kind == HIE_KIND_PRIMITIVE) {
         return hie_value_set_has(c->v, hie_str(b->url), b->set, HIE_STR_NONE,
@@ -268,7 +268,7 @@ hie_check_bound(check_t *c, const bound_t *b, hie_type_t type, hie_node_t n,
                 hie_issue_severity_t severity, const char *rule,
                 const place_t *place)
 {
-    hie_code_answer_t  answer = answer_for(c, b, type, n);
+    hie_code_answer_t  answer = hie_bound_has(c, b, type, n);
 
     if (answer == HIE_CODE_IN) {
         return;

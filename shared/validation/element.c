@@ -96,7 +96,7 @@ check_primitive(check_t *c, const hie_element_t *e, const rules_t *rules,
         check_text(c, e, n, place);
     }
 
-    if (rules != NULL) {
+    if (rules != NULL && c->flags & HIE_VALIDATE_INVARIANTS) {
         hie_check_rules(c, rules, e->type, n, 0, place);
     }
 }
@@ -220,24 +220,25 @@ check_sibling(check_t *c, const hie_element_t *e, hie_node_t owner,
 /* An extension's url is absolute but in a complex extension (R4 section
  * 2.4.1.1). */
 static void
-check_extension(check_t *c, hie_node_t n, const place_t *place)
+check_extension(check_t *c, hie_type_t owner, hie_node_t n,
+                const place_t *place)
 {
     hie_node_t  url = hie_doc_member(c->d, n, "url");
     hie_str_t   s = hie_doc_string(c->d, url, c->pool);
 
-    if (s.len > 0 && memchr(s.ptr, ':', s.len) == NULL) {
+    if (owner != HIE_TYPE_Extension && s.len > 0
+        && memchr(s.ptr, ':', s.len) == NULL)
+    {
         hie_issue_add(c, HIE_ISSUE_ERROR, "value", place, url, NULL,
                       "expected an absolute URL, found %s",
                       hie_issue_value(c, url));
     }
-}
 
-
-static bool
-is_extension_member(hie_str_t name)
-{
-    return hie_str_eqz(name, "extension")
-           || hie_str_eqz(name, "modifierExtension");
+    if (c->flags & HIE_VALIDATE_PROFILES) {
+        hie_check_known_extension(c, n,
+                                  hie_str_eqz(place->name,
+                                              "modifierExtension"), place);
+    }
 }
 
 
@@ -271,10 +272,8 @@ check_complex(check_t *c, const hie_element_t *e, const rules_t *rules,
     if (e->type == HIE_TYPE_Reference) {
         hie_check_reference(c, e, n, place);
 
-    } else if (e->type == HIE_TYPE_Extension && owner != HIE_TYPE_Extension
-               && is_extension_member(place->name))
-    {
-        check_extension(c, n, place);
+    } else if (e->type == HIE_TYPE_Extension) {
+        check_extension(c, owner, n, place);
     }
 
     if (e->binding != 0 && c->flags & HIE_VALIDATE_BINDINGS) {
@@ -516,12 +515,14 @@ check_object(check_t *c, hie_type_t type, const rules_t *rules,
         missing(c, type, tr->required & ~seen, n, place);
     }
 
-    if (tr->own != NULL) {
-        hie_check_rules(c, tr->own, type, n, seen, place);
-    }
+    if (c->flags & HIE_VALIDATE_INVARIANTS) {
+        if (tr->own != NULL) {
+            hie_check_rules(c, tr->own, type, n, seen, place);
+        }
 
-    if (rules != NULL) {
-        hie_check_rules(c, rules, type, n, seen, place);
+        if (rules != NULL) {
+            hie_check_rules(c, rules, type, n, seen, place);
+        }
     }
 }
 
@@ -605,6 +606,14 @@ check_in(check_t *c, resource_t *r, const place_t *place)
         if (r->up) {
             hie_check_linked(c, r);
         }
+    }
+
+    if (c->flags & HIE_VALIDATE_PROFILES) {
+        hie_check_profiles(c, r, place);
+    }
+
+    if (before == NULL) {
+        hie_check_asked(c, r, c->asked, c->n_asked, place);
     }
 
     c->depth--;

@@ -30,6 +30,9 @@ typedef struct {
     hie_node_t  node;
 } contained_t;
 
+/* Beside the public flags, for tests: no guard and no quick way. */
+#define HIE_VALIDATE_ALL_BY_ENGINE  0x10000
+
 /* A resource that is being looked at. What is contained has no resources of
  * its own: references to "#id" are resolved in the outermost `container`. */
 typedef struct resource_t {
@@ -58,8 +61,12 @@ typedef struct check_t {
     int               max_issues;
     int               size;         /* of out->issues */
     int               depth;
+    apr_time_t        now;
+    const hie_str_t  *asked;        /* profiles that the resource must meet */
+    int               n_asked;
     hie_issues_t     *out;
     bool              invalid;      /* an error of structure or of a format */
+    bool              costly;       /* an invariant took too many steps */
     trial_t          *trial;        /* not NULL: nothing is reported */
     resource_t       *resource;
 } check_t;
@@ -123,6 +130,9 @@ hie_check_resource(check_t *c, hie_node_t n, bool contained,
 void
 hie_check_reference(check_t *c, const hie_element_t *e, hie_node_t n,
                     const place_t *place);
+/* The type that a Reference says it refers to, or HIE_TYPE_NONE. */
+hie_type_t
+hie_reference_type(check_t *c, hie_node_t n);
 /* A canonical, uri or url that starts with '#'. */
 void
 hie_check_fragment(check_t *c, hie_str_t text);
@@ -145,6 +155,23 @@ hie_check_binding(check_t *c, const hie_element_t *e, hie_node_t n,
 
 
 /*
+ * profile_check.c
+ */
+
+/* Those that meta.profile names, as far as they were added. */
+void
+hie_check_profiles(check_t *c, const resource_t *r, const place_t *place);
+/* Those that the caller asks for. */
+void
+hie_check_asked(check_t *c, const resource_t *r, const hie_str_t *profiles,
+                int n, const place_t *place);
+/* An Extension whose definition was added. */
+void
+hie_check_known_extension(check_t *c, hie_node_t n, bool modifier,
+                          const place_t *place);
+
+
+/*
  * invariant.c
  */
 
@@ -159,6 +186,10 @@ typedef struct {
 
 const type_rules_t *
 hie_validator_rules(hie_validator_t *v, hie_type_t type);
+/* The same for rules of profiles: what is seen is looked for. */
+void
+hie_check_profile_rules(check_t *c, const rules_t *rules, hie_type_t type,
+                        hie_node_t n, const place_t *place);
 /* `seen`: orders of the elements that the value has. */
 void
 hie_check_rules(check_t *c, const rules_t *rules, hie_type_t type,

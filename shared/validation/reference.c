@@ -224,30 +224,26 @@ stated_type(check_t *c, hie_node_t n)
 }
 
 
-/* The type that the text of a reference says, if it does. */
+/* The type that the text of a reference says, if it does. `dangling`: it is
+ * that of a contained resource, which is not there. */
 static hie_type_t
-literal_type(check_t *c, hie_node_t n, hie_str_t s, const place_t *up)
+literal_type(check_t *c, hie_str_t s, bool *dangling)
 {
-    place_t             place = { up, HIE_STR("reference"), NO_INDEX };
     hie_str_t           rest;
     hie_reference_t     ref;
     const contained_t  *found;
 
+    *dangling = false;
+
     if (s.ptr[0] == '#') {
-        hie_check_fragment(c, s);
         if (s.len == 1) {
             return HIE_TYPE_NONE;
         }
 
         found = find_contained(c, (hie_str_t) { s.ptr + 1, s.len - 1 });
-        if (found == NULL) {
-            hie_issue_add(c, HIE_ISSUE_ERROR, "invariant", &place, n, "ref-1",
-                          "expected the id of a contained resource, found "
-                          "%s", hie_issue_value(c, n));
-            return HIE_TYPE_NONE;
-        }
-
-        s = hie_doc_get(c->d, found->node, "resourceType", c->pool);
+        *dangling = found == NULL;
+        s = found == NULL ? HIE_STR_NONE
+            : hie_doc_get(c->d, found->node, "resourceType", c->pool);
 
         return s.ptr != NULL ? hie_type_find(s) : HIE_TYPE_NONE;
     }
@@ -263,14 +259,32 @@ literal_type(check_t *c, hie_node_t n, hie_str_t s, const place_t *up)
 }
 
 
+hie_type_t
+hie_reference_type(check_t *c, hie_node_t n)
+{
+    hie_str_t   s = hie_doc_get(c->d, n, "reference", c->pool);
+    hie_type_t  type = HIE_TYPE_NONE;
+    bool        dangling;
+
+    if (s.len > 0) {
+        type = literal_type(c, s, &dangling);
+    }
+
+    return type != HIE_TYPE_NONE ? type
+           : stated_type(c, hie_doc_member(c->d, n, "type"));
+}
+
+
 void
 hie_check_reference(check_t *c, const hie_element_t *e, hie_node_t n,
                     const place_t *place)
 {
+    place_t     at = { place, HIE_STR("reference"), NO_INDEX };
     hie_node_t  text = hie_doc_member(c->d, n, "reference");
     hie_node_t  type = hie_doc_member(c->d, n, "type");
     hie_str_t   s = hie_doc_string(c->d, text, c->pool);
     hie_type_t  said = HIE_TYPE_NONE, stated = HIE_TYPE_NONE;
+    bool        dangling;
 
     if (type != HIE_NODE_NONE) {
         stated = stated_type(c, type);
@@ -278,8 +292,18 @@ hie_check_reference(check_t *c, const hie_element_t *e, hie_node_t n,
     }
 
     if (s.len > 0) {
-        said = literal_type(c, text, s, place);
+        if (s.ptr[0] == '#') {
+            hie_check_fragment(c, s);
+        }
+
+        said = literal_type(c, s, &dangling);
         check_target(c, e, said, text, place, "reference");
+
+        if (dangling) {
+            hie_issue_add(c, HIE_ISSUE_ERROR, "invariant", &at, text, "ref-1",
+                          "expected the id of a contained resource, found "
+                          "%s", hie_issue_value(c, text));
+        }
     }
 
     if (said != HIE_TYPE_NONE && stated != HIE_TYPE_NONE

@@ -124,6 +124,7 @@ typedef struct {
     int                max_issues;  /* 0: HIE_ISSUES_MAX */
     const hie_str_t   *profiles;    /* to be met beside meta.profile; each */
     int                n_profiles;  /* must be known */
+    apr_time_t         now;         /* for rules of profiles with today() */
     hie_str_t          expression;  /* of the resource; empty: its type. For
                                        an entry alone
                                        "Bundle.entry[3].resource" */

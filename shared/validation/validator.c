@@ -19,6 +19,10 @@ hie_validator_create(apr_pool_t *pool, const hie_validator_options_t *options)
     }
 
     v->types = apr_pcalloc(pool, hie_n_types * sizeof(*v->types));
+    v->profiles = apr_hash_make(pool);
+    v->sets = apr_hash_make(pool);
+    v->systems = apr_hash_make(pool);
+    v->ready = true;
     hie_validator_bind(v);
 
     return v;
@@ -106,10 +110,15 @@ hie_validate(hie_validator_t *v, const hie_doc_t *d, hie_node_t n,
     if (options != NULL) {
         c.flags = options->flags;
         place.name = options->expression;
+        c.now = options->now;
+        c.asked = options->profiles;
+        c.n_asked = options->n_profiles;
         if (options->max_issues > 0) {
             c.max_issues = options->max_issues;
         }
     }
+
+    hie_validator_ready(v, NULL);
 
     if (hie_doc_kind(d, n) != HIE_NODE_OBJECT) {
         hie_issue_add(&c, HIE_ISSUE_FATAL, "structure", &place, n, NULL,

@@ -18,6 +18,7 @@
 #include <apr_general.h>
 #include <apr_strings.h>
 
+#include "validation/private.h"
 #include "validation_tool.h"
 
 #define FLAGS  HIE_VALIDATE_WRITE
@@ -45,6 +46,19 @@ static const defect_t  examples[] = {
     /* display items without the linkId that every item needs */
     { "Questionnaire-qs1.json",
       "required Questionnaire.item[0].item[0].linkId", 32 },
+    /* names with spaces: a warning of R4 */
+    { "PlanDefinition-opioidcds-04.json",
+      "warning invariant PlanDefinition (pdf-0)", 1 },
+    { "PlanDefinition-opioidcds-05.json",
+      "warning invariant PlanDefinition (pdf-0)", 1 },
+    { "PlanDefinition-opioidcds-08.json",
+      "warning invariant PlanDefinition (pdf-0)", 1 },
+    { "PlanDefinition-opioidcds-10.json",
+      "warning invariant PlanDefinition (pdf-0)", 1 },
+    { "PlanDefinition-opioidcds-11.json",
+      "warning invariant PlanDefinition (pdf-0)", 1 },
+    { "TestScript-testscript-example-multisystem.json",
+      "warning invariant TestScript (tst-0)", 1 },
     { NULL, NULL, 0 }
 };
 
@@ -109,10 +123,13 @@ expect_verdict(const char *name, const char *text, const defect_t *defects)
 }
 
 
+typedef void file_fn(const char *name, const char *text,
+                     const defect_t *defects);
+
 /* Every file of a directory; each line of it when it is NDJSON. Results are
  * gone after each. */
 static int
-for_files(const char *dir, int max, const defect_t *defects)
+for_files(const char *dir, int max, file_fn *fn, const defect_t *defects)
 {
     apr_dir_t    *d;
     apr_finfo_t   info;
@@ -131,13 +148,13 @@ for_files(const char *dir, int max, const defect_t *defects)
         text = tool_file(apr_pstrcat(tool_pool, path, "/", info.name, NULL));
 
         if (strstr(info.name, ".ndjson") == NULL) {
-            expect_verdict(info.name, text, defects);
+            fn(info.name, text, defects);
 
         } else {
             for (line = apr_strtok(text, "\n", &last); line != NULL;
                  line = apr_strtok(NULL, "\n", &last))
             {
-                expect_verdict(info.name, line, defects);
+                fn(info.name, line, defects);
             }
         }
 
@@ -154,21 +171,82 @@ for_files(const char *dir, int max, const defect_t *defects)
 static void
 test_examples(void **state)
 {
-    assert_true(for_files("fhir-r4-examples", 100000, examples) > 300);
+    assert_true(for_files("fhir-r4-examples", 100000, expect_verdict,
+                          examples) > 300);
+}
+
+
+/*
+ * Each example without each of its members in turn, two levels deep: what the
+ * guards decide is what the engine decides.
+ */
+static void
+expect_same(const hie_doc_t *d, hie_node_t gone, const char *name)
+{
+    hie_edit_t  *e = hie_edit_create(tool_pool, d);
+    char        *text, *quick, *engine;
+
+    hie_edit_remove(e, gone);
+    text = hie_str_z(tool_pool, hie_edit_apply(e, tool_pool));
+    quick = tool_issues(validator, text, FLAGS);
+    engine = tool_issues(validator, text, FLAGS | HIE_VALIDATE_ALL_BY_ENGINE);
+
+    if (strcmp(quick, engine) != 0) {
+        fail_msg("%s without %.*s:\n%s\nby the engine alone:\n%s", name,
+                 HIE_PRISTR(hie_doc_raw(d, gone)), quick, engine);
+    }
+}
+
+
+static void
+mutate(const char *name, const char *text, const defect_t *defects)
+{
+    apr_pool_t  *whole = tool_pool;
+    hie_doc_t   *d = tool_parse(text);
+    hie_node_t   n, m;
+
+    /* larger ones have no more kinds of elements */
+    if (strlen(text) > 10000) {
+        return;
+    }
+
+    for (n = hie_doc_first(d, 0); n != HIE_NODE_NONE; n = hie_doc_next(d, n))
+    {
+        tool_pool = hie_pool_create(whole, "mutation");
+        expect_same(d, n, name);
+
+        for (m = hie_doc_first(d, n); m != HIE_NODE_NONE;
+             m = hie_doc_next(d, m))
+        {
+            expect_same(d, m, name);
+        }
+
+        apr_pool_destroy(tool_pool);
+        tool_pool = whole;
+    }
+}
+
+
+static void
+test_guards(void **state)
+{
+    assert_true(for_files("fhir-r4-examples", 100000, mutate, NULL) > 300);
 }
 
 
 static void
 test_lines(void **state)
 {
-    assert_true(for_files("synthea-r4/ndjson", 100, none) > 10);
+    assert_true(for_files("synthea-r4/ndjson", 100, expect_verdict, none)
+                > 10);
 }
 
 
 static void
 test_bundles(void **state)
 {
-    assert_true(for_files("synthea-r4/bundles", MAX_BUNDLES, bundles) > 1);
+    assert_true(for_files("synthea-r4/bundles", MAX_BUNDLES, expect_verdict,
+                          bundles) > 1);
 }
 
 
@@ -177,6 +255,7 @@ main(void)
 {
     const struct CMUnitTest  tests[] = {
         cmocka_unit_test(test_examples),
+        cmocka_unit_test(test_guards),
         cmocka_unit_test(test_lines),
         cmocka_unit_test(test_bundles),
     };
