@@ -191,7 +191,11 @@ expect_same(const hie_doc_t *d, hie_node_t gone, const char *name)
     quick = tool_issues(validator, text, FLAGS);
     engine = tool_issues(validator, text, FLAGS | HIE_VALIDATE_ALL_BY_ENGINE);
 
-    if (strcmp(quick, engine) != 0) {
+    /* an empty array is there for a guard, and is not for the engine */
+    if (strncmp(quick, "structure ", 10) != 0
+        && strstr(quick, "\nstructure ") == NULL
+        && strcmp(quick, engine) != 0)
+    {
         fail_msg("%s without %.*s:\n%s\nby the engine alone:\n%s", name,
                  HIE_PRISTR(hie_doc_raw(d, gone)), quick, engine);
     }
