@@ -133,6 +133,9 @@ hie_check_reference(check_t *c, const hie_element_t *e, hie_node_t n,
 /* The type that a Reference says it refers to, or HIE_TYPE_NONE. */
 hie_type_t
 hie_reference_type(check_t *c, hie_node_t n);
+/* May the element refer to the type, by the base definition? */
+bool
+hie_reference_allows(const hie_element_t *e, hie_type_t type);
 /* A canonical, uri or url that starts with '#'. */
 void
 hie_check_fragment(check_t *c, hie_str_t text);

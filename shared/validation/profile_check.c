@@ -205,7 +205,9 @@ check_targets(check_t *c, const profile_t *p, const profile_type_t *t,
     }
 
     said = hie_reference_type(c, value->node);
-    if (said == HIE_TYPE_NONE) {
+    if (said == HIE_TYPE_NONE
+        || !hie_reference_allows(value->element, said))
+    {
         return;
     }
 

@@ -176,8 +176,8 @@ hie_check_contained(check_t *c, const place_t *up)
  * Targets.
  */
 
-static bool
-is_target(const hie_element_t *e, hie_type_t type)
+bool
+hie_reference_allows(const hie_element_t *e, hie_type_t type)
 {
     uint16_t  i;
 
@@ -197,7 +197,7 @@ check_target(check_t *c, const hie_element_t *e, hie_type_t type,
 {
     place_t  place = { up, hie_str(name), NO_INDEX };
 
-    if (type != HIE_TYPE_NONE && !is_target(e, type)) {
+    if (type != HIE_TYPE_NONE && !hie_reference_allows(e, type)) {
         STRUCTURE(c, &place, n, "%s may not refer to %s, as %s does",
                   e->name, hie_types[type].name, hie_issue_value(c, n));
     }

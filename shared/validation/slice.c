@@ -455,13 +455,13 @@ check_order(slicer_t *s, int at, int last, bool open, hie_node_t n,
     if (at < 0) {
         if (s->k->closed && !s->unsure) {
             hie_issue_add(s->c, HIE_ISSUE_ERROR, "structure", place, n,
-                          slice_rule(s, HIE_STR_NONE),
+                          slice_rule(s, HIE_STR("")),
                           "the slicing is closed, and no slice fits");
         }
 
     } else if ((s->k->ordered && at < last) || (s->k->at_end && open)) {
         hie_issue_add(s->c, HIE_ISSUE_ERROR, "structure", place, n,
-                      slice_rule(s, HIE_STR_NONE), "out of order");
+                      slice_rule(s, HIE_STR("")), "out of order");
     }
 }
 
