@@ -37,6 +37,9 @@ static const command_t commands[] = {
       "sign an access token with the key of access.sign" },
     { "status", ctl_status, "",
       "ask database and cache how they are, and count" },
+    { "validate", ctl_validate,
+      "[--profile PATH]... [--as CANONICAL]... [--best-practice] FILE...",
+      "check resources (JSON, NDJSON) against FHIR R4, and profiles" },
     { "worker", ctl_worker, "",
       "do the node's background work until a signal comes" },
     { NULL, NULL, NULL, NULL }

@@ -33,6 +33,8 @@ ctl_token(ctl_t *ctl, int argc, char **argv);
 int
 ctl_status(ctl_t *ctl, int argc, char **argv);
 int
+ctl_validate(ctl_t *ctl, int argc, char **argv);
+int
 ctl_worker(ctl_t *ctl, int argc, char **argv);
 
 /* Says on standard error what went wrong, and where. Returns EXIT_FAILED. */

@@ -1,0 +1,609 @@
+/*
+ * Profiles, and the value sets that are added for them.
+ */
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <cmocka.h>
+
+#include <stdio.h>
+#include <string.h>
+
+#include <apr_strings.h>
+
+#include "validation_tool.h"
+
+#define FLAGS  (HIE_VALIDATE_WRITE | HIE_VALIDATE_UNKNOWN)
+
+
+/* A profile of `type` named http://p/<name>, of elements in ' for ". */
+static const char *
+profile(const char *name, const char *type, const char *elements)
+{
+    return apr_psprintf(tool_pool, "{'resourceType':'StructureDefinition',"
+                        "'url':'http://p/%s','type':'%s',"
+                        "'derivation':'constraint','snapshot':{'element':["
+                        "{'id':'%s','path':'%s'}%s%s]}}", name, type, type,
+                        type, *elements != '\0' ? "," : "", elements);
+}
+
+
+static void
+add(hie_validator_t *v, const char *text)
+{
+    hie_error_t  err;
+
+    if (hie_validator_add(v, tool_parse(tool_json(text)), &err) != HIE_OK) {
+        fail_msg("%s: %s", err.where, err.detail);
+    }
+}
+
+
+static hie_validator_t *
+with(const char *text)
+{
+    hie_validator_t  *v = hie_validator_create(tool_pool, NULL);
+    hie_error_t       err;
+
+    add(v, text);
+    if (hie_validator_ready(v, &err) != HIE_OK) {
+        fail_msg("%s: %s", err.where, err.detail);
+    }
+
+    return v;
+}
+
+
+/* A resource of `type` that claims http://p/<name>, with more members. */
+static char *
+claim(const char *type, const char *name, const char *members)
+{
+    return tool_json(apr_psprintf(tool_pool, "{'resourceType':'%s',"
+                                  "'meta':{'profile':['http://p/%s']}%s%s}",
+                                  type, name, *members != '\0' ? "," : "",
+                                  members));
+}
+
+
+#define expect(v, type, name, members, expected) \
+    expect_issues(v, FLAGS, claim(type, name, members), expected)
+
+
+static void
+test_cardinality(void **state)
+{
+    hie_validator_t  *v;
+
+    v = with(profile("a", "Patient",
+        "{'id':'Patient.name','path':'Patient.name','min':1,'max':'2',"
+        "'base':{'min':0,'max':'*'}},"
+        "{'id':'Patient.name.family','path':'Patient.name.family','min':1,"
+        "'max':'1','base':{'min':0,'max':'1'}},"
+        "{'id':'Patient.photo','path':'Patient.photo','min':0,'max':'0',"
+        "'base':{'min':0,'max':'*'}},"
+        "{'id':'Patient.deceased[x]','path':'Patient.deceased[x]','min':1,"
+        "'max':'1','base':{'min':0,'max':'1'}}"));
+
+    expect(v, "Patient", "a", "'name':[{'family':'x'}],"
+           "'deceasedBoolean':false", "");
+    expect(v, "Patient", "a", "'name':[{'_family':{'extension':[{'url':"
+           "'http://a','valueCode':'b'}]}}],'_deceasedDateTime':"
+           "{'extension':[{'url':'http://a','valueCode':'b'}]}", "");
+    expect(v, "Patient", "a", "'deceasedBoolean':true",
+           "required Patient.name (http://p/a#min)");
+    expect(v, "Patient", "a", "'name':[{'family':'x'},{'given':['y']},"
+           "{'family':'z'}],'photo':[{'title':'a'}]",
+           "required Patient.deceased (http://p/a#min)\n"
+           "required Patient.name[1].family (http://p/a#min)\n"
+           "structure Patient.name (http://p/a#max)\n"
+           "structure Patient.photo (http://p/a#max)");
+}
+
+
+static void
+test_fixed_and_types(void **state)
+{
+    static const char  code[] = "'code':{'coding':[{'system':'http://l',"
+                                "'code':'2'},{'system':'http://l','code':'1'"
+                                ",'display':'x'}],'text':'y'}";
+    hie_validator_t   *v;
+
+    v = with(profile("a", "Observation",
+        "{'id':'Observation.status','path':'Observation.status',"
+        "'fixedCode':'final'},"
+        "{'id':'Observation.code','path':'Observation.code',"
+        "'patternCodeableConcept':{'coding':[{'system':'http://l',"
+        "'code':'1'}]}},"
+        "{'id':'Observation.value[x]','path':'Observation.value[x]',"
+        "'type':[{'code':'Quantity'},{'code':'string'}]},"
+        "{'id':'Observation.bodySite','path':'Observation.bodySite',"
+        "'fixedCodeableConcept':{'text':'arm'}},"
+        "{'id':'Observation.subject','path':'Observation.subject','type':"
+        "[{'code':'Reference','targetProfile':"
+        "['http://hl7.org/fhir/StructureDefinition/Patient']}]},"
+        "{'id':'Observation.device','path':'Observation.device'},"
+        "{'id':'Observation.device.display','path':"
+        "'Observation.device.display','maxLength':3}"));
+
+    expect(v, "Observation", "a", apr_psprintf(tool_pool, "'status':'final',"
+           "%s,'valueString':'x','bodySite':{'text':'arm'},"
+           "'subject':{'reference':'Patient/1'},'device':{'display':'abc'}",
+           code), "");
+    expect(v, "Observation", "a", "'status':'amended','code':{'coding':"
+           "[{'system':'http://l','code':'2'}]},'valueBoolean':true,"
+           "'bodySite':{'id':'a','text':'arm'},"
+           "'subject':{'reference':'Group/1'},'device':{'display':'abcd'}",
+           "value Observation.status (http://p/a#fixed)\n"
+           "value Observation.code (http://p/a#pattern)\n"
+           "structure Observation.value (http://p/a#type)\n"
+           "value Observation.bodySite (http://p/a#fixed)\n"
+           "structure Observation.subject (http://p/a#targetProfile)\n"
+           "too-long Observation.device.display (http://p/a#maxLength)");
+    /* what the base definition refuses is not said twice */
+    expect(v, "Observation", "a", apr_psprintf(tool_pool, "'status':'final',"
+           "%s,'subject':{'reference':'Medication/1'}", code),
+           "structure Observation.subject.reference");
+}
+
+
+static void
+test_type_profiles(void **state)
+{
+    hie_validator_t  *v = hie_validator_create(tool_pool, NULL);
+
+    add(v, profile("usual", "HumanName",
+        "{'id':'HumanName.use','path':'HumanName.use','min':1,"
+        "'fixedCode':'usual'}"));
+    add(v, profile("old", "HumanName",
+        "{'id':'HumanName.use','path':'HumanName.use','min':1,"
+        "'fixedCode':'old'}"));
+    add(v, profile("one", "Patient",
+        "{'id':'Patient.name','path':'Patient.name','type':[{'code':"
+        "'HumanName','profile':['http://p/usual']}]}"));
+    add(v, profile("two", "Patient",
+        "{'id':'Patient.name','path':'Patient.name','type':[{'code':"
+        "'HumanName','profile':['http://p/usual','http://p/old']}]}"));
+    add(v, profile("away", "Patient",
+        "{'id':'Patient.name','path':'Patient.name','type':[{'code':"
+        "'HumanName','profile':['http://p/usual','http://p/none']}]}"));
+
+    expect(v, "Patient", "one", "'name':[{'use':'usual'},{'use':'old'},"
+           "{'text':'a'}]",
+           "value Patient.name[1].use (http://p/usual#fixed)\n"
+           "required Patient.name[2].use (http://p/usual#min)");
+    expect(v, "Patient", "two", "'name':[{'use':'usual'},{'use':'old'},"
+           "{'text':'a'}]", "structure Patient.name[2] (http://p/two#type)");
+    expect(v, "Patient", "away", "'name':[{'use':'official'}]", "");
+}
+
+
+/* Slices by value, of children and of patterns. */
+static void
+test_slices_by_value(void **state)
+{
+    static const char  slices[] =
+        "{'id':'Patient.identifier','path':'Patient.identifier','slicing':"
+        "{'discriminator':[{'type':'value','path':'system'}],"
+        "'rules':'%s'%s},'min':0,'max':'*'},"
+        "{'id':'Patient.identifier:a','path':'Patient.identifier',"
+        "'sliceName':'a','min':1,'max':'1'},"
+        "{'id':'Patient.identifier:a.system','path':"
+        "'Patient.identifier.system','min':1,'max':'1',"
+        "'fixedUri':'http://a'},"
+        "{'id':'Patient.identifier:a.value','path':"
+        "'Patient.identifier.value','min':1,'max':'1',"
+        "'base':{'min':0,'max':'1'}},"
+        "{'id':'Patient.identifier:b','path':'Patient.identifier',"
+        "'sliceName':'b','min':0,'max':'1','patternIdentifier':"
+        "{'system':'http://b'}}";
+    hie_validator_t   *v;
+
+    v = with(profile("s", "Patient", apr_psprintf(tool_pool, slices, "open",
+                                                  "")));
+    expect(v, "Patient", "s", "'identifier':[{'system':'http://c'},"
+           "{'system':'http://b'},{'system':'http://a','value':'1'}]", "");
+    expect(v, "Patient", "s", "'identifier':[{'system':'http://a'},"
+           "{'system':'http://b'},{'system':'http://b'}]",
+           "structure Patient.identifier (http://p/s#identifier:b)\n"
+           "required Patient.identifier[0].value (http://p/s#min)");
+    expect(v, "Patient", "s", "",
+           "required Patient.identifier (http://p/s#identifier:a)");
+
+    v = with(profile("s", "Patient", apr_psprintf(tool_pool, slices,
+                                                  "closed", "")));
+    expect(v, "Patient", "s", "'identifier':[{'system':'http://c'},"
+           "{'system':'http://a','value':'1'}]",
+           "structure Patient.identifier[0] (http://p/s#identifier)");
+
+    v = with(profile("s", "Patient", apr_psprintf(tool_pool, slices, "open",
+                                                  ",'ordered':true")));
+    expect(v, "Patient", "s", "'identifier':[{'system':'http://b'},"
+           "{'system':'http://a','value':'1'}]",
+           "structure Patient.identifier[1] (http://p/s#identifier)");
+
+    v = with(profile("s", "Patient", apr_psprintf(tool_pool, slices,
+                                                  "openAtEnd", "")));
+    expect(v, "Patient", "s", "'identifier':[{'system':'http://c'},"
+           "{'system':'http://a','value':'1'}]",
+           "structure Patient.identifier[1] (http://p/s#identifier)");
+    expect(v, "Patient", "s", "'identifier':["
+           "{'system':'http://a','value':'1'},{'system':'http://c'}]", "");
+}
+
+
+/* What is said above the path of the discriminator. */
+static void
+test_slices_below_a_pattern(void **state)
+{
+    hie_validator_t  *v;
+
+    v = with(profile("s", "Observation",
+        "{'id':'Observation.component','path':'Observation.component',"
+        "'slicing':{'discriminator':[{'type':'value','path':"
+        "'code.coding.code'}],'rules':'open'}},"
+        "{'id':'Observation.component:x','path':'Observation.component',"
+        "'sliceName':'x','min':1,'max':'1'},"
+        "{'id':'Observation.component:x.code','path':"
+        "'Observation.component.code','patternCodeableConcept':"
+        "{'coding':[{'code':'x'}]}},"
+        "{'id':'Observation.component:x.value[x]','path':"
+        "'Observation.component.value[x]','min':1,'max':'1','type':"
+        "[{'code':'Quantity'}],'base':{'min':0,'max':'1'}}"));
+
+    expect(v, "Observation", "s", "'status':'final','code':{'text':'a'},"
+           "'component':[{'code':{'coding':[{'code':'y'}]}},"
+           "{'code':{'coding':[{'code':'x'}]},'valueQuantity':"
+           "{'value':1}}]", "");
+    expect(v, "Observation", "s", "'status':'final','code':{'text':'a'},"
+           "'component':[{'code':{'coding':[{'code':'x'}]},"
+           "'valueString':'z'},{'code':{'coding':[{'code':'x'}]}}]",
+           "structure Observation.component (http://p/s#component:x)\n"
+           "structure Observation.component[0].value (http://p/s#type)\n"
+           "required Observation.component[1].value (http://p/s#min)");
+}
+
+
+static void
+test_slices_by_type(void **state)
+{
+    hie_validator_t  *v;
+
+    v = with(profile("s", "Observation",
+        "{'id':'Observation.value[x]','path':'Observation.value[x]',"
+        "'slicing':{'discriminator':[{'type':'type','path':'$this'}],"
+        "'rules':'closed'}},"
+        "{'id':'Observation.value[x]:valueQuantity','path':"
+        "'Observation.value[x]','sliceName':'valueQuantity','min':0,"
+        "'max':'1','type':[{'code':'Quantity'}]},"
+        "{'id':'Observation.value[x]:valueQuantity.code','path':"
+        "'Observation.value[x].code','min':1,'max':'1','fixedCode':'g',"
+        "'base':{'min':0,'max':'1'}}"));
+
+    expect(v, "Observation", "s", "'status':'final','code':{'text':'a'},"
+           "'valueQuantity':{'value':1,'system':'http://a','code':'g'}", "");
+    expect(v, "Observation", "s", "'status':'final','code':{'text':'a'},"
+           "'valueQuantity':{'value':1}",
+           "required Observation.value.code (http://p/s#min)");
+    expect(v, "Observation", "s", "'status':'final','code':{'text':'a'},"
+           "'valueString':'b'",
+           "structure Observation.value (http://p/s#value)");
+}
+
+
+/* By the type of what a reference leads to; by existence; by a profile. */
+static void
+test_slices_by_others(void **state)
+{
+    hie_validator_t  *v;
+
+    v = with(profile("r", "Observation",
+        "{'id':'Observation.performer','path':'Observation.performer',"
+        "'slicing':{'discriminator':[{'type':'type','path':'resolve()'}],"
+        "'rules':'open'}},"
+        "{'id':'Observation.performer:org','path':'Observation.performer',"
+        "'sliceName':'org','min':1,'max':'1','type':[{'code':'Reference',"
+        "'targetProfile':['http://hl7.org/fhir/StructureDefinition/"
+        "Organization']}]}"));
+    expect(v, "Observation", "r", "'status':'final','code':{'text':'a'},"
+           "'performer':[{'reference':'Patient/1'},"
+           "{'reference':'Organization/1'}]", "");
+    expect(v, "Observation", "r", "'status':'final','code':{'text':'a'},"
+           "'performer':[{'reference':'Patient/1'}]",
+           "required Observation.performer (http://p/r#performer:org)");
+
+    v = with(profile("e", "Patient",
+        "{'id':'Patient.telecom','path':'Patient.telecom','slicing':"
+        "{'discriminator':[{'type':'exists','path':'period'}],"
+        "'rules':'open'}},"
+        "{'id':'Patient.telecom:now','path':'Patient.telecom',"
+        "'sliceName':'now','min':1,'max':'1'},"
+        "{'id':'Patient.telecom:now.period','path':'Patient.telecom.period',"
+        "'min':0,'max':'0'},"
+        "{'id':'Patient.telecom:past','path':'Patient.telecom',"
+        "'sliceName':'past','min':0,'max':'1'},"
+        "{'id':'Patient.telecom:past.period','path':"
+        "'Patient.telecom.period','min':1,'max':'1'}"));
+    expect(v, "Patient", "e", "'telecom':[{'period':{'end':'2020'}},"
+           "{'system':'phone','value':'1'}]", "");
+    expect(v, "Patient", "e", "'telecom':[{'period':{'end':'2020'}},"
+           "{'period':{'end':'2021'}}]",
+           "required Patient.telecom (http://p/e#telecom:now)\n"
+           "structure Patient.telecom (http://p/e#telecom:past)");
+
+    v = hie_validator_create(tool_pool, NULL);
+    add(v, profile("usual", "HumanName",
+        "{'id':'HumanName.use','path':'HumanName.use','min':1,"
+        "'fixedCode':'usual'}"));
+    add(v, profile("n", "Patient",
+        "{'id':'Patient.name','path':'Patient.name','slicing':"
+        "{'discriminator':[{'type':'profile','path':'$this'}],"
+        "'rules':'open'}},"
+        "{'id':'Patient.name:u','path':'Patient.name','sliceName':'u',"
+        "'min':1,'max':'1','type':[{'code':'HumanName','profile':"
+        "['http://p/usual']}]}"));
+    expect(v, "Patient", "n", "'name':[{'text':'a'},{'use':'usual'}]", "");
+    expect(v, "Patient", "n", "'name':[{'text':'a'}]",
+           "required Patient.name (http://p/n#name:u)");
+}
+
+
+static void
+test_extensions(void **state)
+{
+    hie_validator_t  *v = hie_validator_create(tool_pool, NULL);
+
+    add(v, profile("x", "Extension",
+        "{'id':'Extension.url','path':'Extension.url',"
+        "'fixedUri':'http://p/x'},"
+        "{'id':'Extension.value[x]','path':'Extension.value[x]','min':1,"
+        "'max':'1','type':[{'code':'code'}],'base':{'min':0,'max':'1'}}"));
+    add(v, profile("p", "Patient",
+        "{'id':'Patient.extension','path':'Patient.extension','slicing':"
+        "{'discriminator':[{'type':'value','path':'url'}],'rules':'open'}},"
+        "{'id':'Patient.extension:x','path':'Patient.extension',"
+        "'sliceName':'x','min':1,'max':'1','type':[{'code':'Extension',"
+        "'profile':['http://p/x']}]}"));
+
+    expect(v, "Patient", "p", "'extension':[{'url':'http://y',"
+           "'valueString':'a'},{'url':'http://p/x','valueCode':'a'}]", "");
+    expect(v, "Patient", "p", "'extension':[{'url':'http://y',"
+           "'valueString':'a'}]",
+           "required Patient.extension (http://p/p#extension:x)");
+
+    /* wherever it stands, and whatever the resource claims */
+    expect_issues(v, FLAGS, tool_json("{'resourceType':'Patient','name':"
+        "[{'extension':[{'url':'http://p/x','valueString':'a'}]}],"
+        "'modifierExtension':[{'url':'http://p/x','valueCode':'a'}]}"),
+        "structure Patient.name[0].extension[0].value (http://p/x#type)\n"
+        "structure Patient.modifierExtension[0] (http://p/x#isModifier)");
+}
+
+
+static void
+test_rules(void **state)
+{
+    hie_validator_t  *v;
+
+    v = with(profile("c", "Patient",
+        "{'id':'Patient.name','path':'Patient.name','constraint':["
+        "{'key':'k-1','severity':'error','human':'a','expression':"
+        "'family.exists() or given.exists()'},"
+        "{'key':'k-2','severity':'warning','human':'b','expression':"
+        "'family.length() < 3'},"
+        "{'key':'ele-1','severity':'error','human':'c','expression':"
+        "'hasValue() or (children().count() > id.count())','source':"
+        "'http://hl7.org/fhir/StructureDefinition/Element'}]},"
+        "{'id':'Patient.birthDate','path':'Patient.birthDate','constraint':["
+        "{'key':'k-3','severity':'error','human':'d','expression':"
+        "'$this <= today()'}]}"));
+
+    expect(v, "Patient", "c", "'name':[{'text':'a'},{'family':'abc'}]",
+           "invariant Patient.name[0] (http://p/c#k-1)\n"
+           "warning invariant Patient.name[1] (http://p/c#k-2)");
+}
+
+
+static void
+test_named_profiles(void **state)
+{
+    hie_validator_t         *v = with(profile("a", "Patient",
+        "{'id':'Patient.name','path':'Patient.name','min':1}"));
+    hie_str_t                asked[] = { HIE_STR("http://p/a|1.0"),
+                                         HIE_STR("http://p/none") };
+    hie_validate_options_t   options = { .flags = FLAGS, .profiles = asked,
+                                         .n_profiles = 2 };
+    hie_issues_t             issues;
+    hie_doc_t               *d;
+
+    expect(v, "Patient", "b",
+           "", "information not-found Patient.meta.profile[0]");
+    expect_issues(v, HIE_VALIDATE_PROFILES, claim("Patient", "b", ""), "");
+    expect(v, "Basic", "a", "'code':{'text':'a'}",
+           "structure Basic (http://p/a#type)");
+    expect_issues(v, FLAGS, tool_json("{'resourceType':'Patient','meta':"
+        "{'profile':['http://hl7.org/fhir/StructureDefinition/Patient']}}"),
+        "");
+    /* the profile of an entry and of what is contained */
+    expect_issues(v, FLAGS, tool_json("{'resourceType':'Bundle','type':"
+        "'collection','entry':[{'resource':{'resourceType':'Patient','meta':"
+        "{'profile':['http://p/a|2']}}}]}"),
+        "required Bundle.entry[0].resource.name (http://p/a#min)");
+
+    assert_true(hie_validator_knows(v, HIE_STR("http://p/a")));
+    assert_true(hie_validator_knows(v, HIE_STR("http://p/a|2")));
+    assert_false(hie_validator_knows(v, HIE_STR("http://p/b")));
+
+    d = tool_parse("{\"resourceType\":\"Patient\"}");
+    assert_int_equal(hie_validate(v, d, 0, &options, tool_pool, &issues,
+                                  NULL), HIE_UNPROCESSABLE);
+    assert_int_equal(issues.n, 2);
+    assert_string_equal(issues.issues[0].code, "required");
+    assert_string_equal(issues.issues[1].code, "not-found");
+}
+
+
+static void
+expect_refused(const char *text, const char *where)
+{
+    hie_validator_t  *v = hie_validator_create(tool_pool, NULL);
+    hie_error_t       err = { .rc = 0 };
+    hie_rc_t          rc;
+
+    rc = hie_validator_add(v, tool_parse(tool_json(text)), &err);
+    if (rc == HIE_OK) {
+        rc = hie_validator_ready(v, &err);
+    }
+
+    assert_int_equal(rc, HIE_INVALID);
+    assert_true(err.detail[0] != '\0');
+    assert_string_equal(err.where, where);
+
+    /* and the validator goes on without it */
+    expect_issues(v, FLAGS, "{\"resourceType\":\"Patient\"}", "");
+}
+
+
+static void
+test_refused(void **state)
+{
+    expect_refused("{'resourceType':'Patient'}", "");
+    expect_refused("{'resourceType':'StructureDefinition','type':'Patient',"
+                   "'derivation':'constraint'}", "StructureDefinition.url");
+    expect_refused("{'resourceType':'StructureDefinition','url':'http://a',"
+                   "'type':'None','derivation':'constraint'}",
+                   "StructureDefinition.type");
+    expect_refused("{'resourceType':'StructureDefinition','url':'http://a',"
+                   "'type':'Patient','derivation':'constraint',"
+                   "'differential':{'element':[{'id':'Patient'}]}}",
+                   "StructureDefinition");
+    expect_refused("{'resourceType':'StructureDefinition','url':'http://a',"
+                   "'type':'Patient','snapshot':{'element':[{'id':"
+                   "'Patient'}]}}", "StructureDefinition");
+    expect_refused(profile("a", "Patient",
+        "{'id':'Patient.name.family','path':'Patient.name.family'}"),
+        "StructureDefinition.snapshot.element[1].id");
+    expect_refused(profile("a", "Patient",
+        "{'id':'Patient.name','path':'Patient.name','constraint':[{'key':"
+        "'k','severity':'error','expression':'a ='}]}"),
+        "StructureDefinition.snapshot.element[1].constraint");
+    expect_refused(profile("a", "Patient",
+        "{'id':'Patient.name','path':'Patient.name','slicing':{"
+        "'discriminator':[{'type':'x','path':'a'}]}}"),
+        "StructureDefinition.snapshot.element[1].slicing");
+    expect_refused("{'resourceType':'ValueSet','url':'http://a'}",
+                   "ValueSet");
+    expect_refused("{'resourceType':'CodeSystem'}", "CodeSystem.url");
+}
+
+
+/* A value set of each kind; the codes that are in it, out of it, unknown. */
+static void
+test_value_sets(void **state)
+{
+    static const struct {
+        const char  *set;        /* the rest of it */
+        const char  *codes[3];   /* in, out, not judged */
+    } rows[] = {
+        { "'compose':{'include':[{'system':'http://s','concept':"
+          "[{'code':'a'},{'code':'b'}]}]}", { "ab", "cx", "" } },
+        { "'compose':{'include':[{'system':'http://s'}]}",
+          { "abc", "x", "" } },
+        { "'compose':{'include':[{'system':'http://s'}],'exclude':"
+          "[{'system':'http://s','concept':[{'code':'b'}]}]}",
+          { "ac", "bx", "" } },
+        { "'compose':{'include':[{'valueSet':['http://v/2|1']}]}",
+          { "c", "ax", "" } },
+        { "'compose':{'include':[{'valueSet':['http://v/1']}]}",
+          { "", "", "ax" } },
+        { "'compose':{'include':[{'system':'http://t'},{'system':'http://s',"
+          "'concept':[{'code':'a'}]}]}", { "a", "", "bx" } },
+        { "'compose':{'include':[{'system':'http://s','filter':[{'property':"
+          "'p','op':'=','value':'v'}]}]}", { "", "", "ax" } },
+        { "'compose':{'include':[{'system':'http://s'}],'exclude':"
+          "[{'system':'http://s','filter':[{'property':'p','op':'=',"
+          "'value':'v'}]}]}", { "", "", "ax" } },
+        { "'expansion':{'contains':[{'system':'http://s','code':'b',"
+          "'abstract':true,'contains':[{'system':'http://s',"
+          "'code':'c'}]}]}", { "c", "abx", "" } },
+        { "'expansion':{'total':9,'contains':[{'system':'http://s',"
+          "'code':'b'}]}", { "b", "", "ax" } },
+    };
+    static const char *const  verdicts[] = {
+        "", "code-invalid Patient.maritalStatus (http://p/m#binding)",
+        "information not-supported Patient.maritalStatus "
+        "(http://p/m#binding)"
+    };
+    hie_validator_t          *v;
+    const char               *code;
+    size_t                    i;
+    int                       k;
+
+    for (i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+        v = hie_validator_create(tool_pool, NULL);
+        add(v, "{'resourceType':'CodeSystem','url':'http://s',"
+            "'content':'complete','concept':[{'code':'a','concept':"
+            "[{'code':'b'}]},{'code':'c'}]}");
+        add(v, "{'resourceType':'ValueSet','url':'http://v/2','compose':"
+            "{'include':[{'system':'http://s','concept':[{'code':'c'}]}]}}");
+        add(v, apr_psprintf(tool_pool, "{'resourceType':'ValueSet',"
+                            "'url':'http://v/1',%s}", rows[i].set));
+        add(v, profile("m", "Patient", "{'id':'Patient.maritalStatus','path'"
+            ":'Patient.maritalStatus','binding':{'strength':'required',"
+            "'valueSet':'http://v/1|1.0'}}"));
+
+        for (k = 0; k < 3; k++) {
+            for (code = rows[i].codes[k]; *code != '\0'; code++) {
+                expect(v, "Patient", "m", apr_psprintf(tool_pool,
+                    "'maritalStatus':{'coding':[{'system':'http://s','code':"
+                    "'%c'}]}", *code), verdicts[k]);
+            }
+        }
+    }
+}
+
+
+/* A code without a system, in a value set that was added. */
+static void
+test_code_binding(void **state)
+{
+    hie_validator_t  *v = hie_validator_create(tool_pool, NULL);
+
+    add(v, "{'resourceType':'ValueSet','url':'http://v','compose':"
+        "{'include':[{'system':'http://hl7.org/fhir/administrative-gender',"
+        "'concept':[{'code':'male'}]}]}}");
+    add(v, profile("m", "Patient", "{'id':'Patient.gender','path':"
+        "'Patient.gender','binding':{'strength':'required',"
+        "'valueSet':'http://v'}}"));
+
+    expect(v, "Patient", "m", "'gender':'male'", "");
+    expect(v, "Patient", "m", "'gender':'female'",
+           "code-invalid Patient.gender (http://p/m#binding)");
+    expect(v, "Patient", "m", "'gender':'none'",
+           "code-invalid Patient.gender\n"
+           "code-invalid Patient.gender (http://p/m#binding)");
+}
+
+
+int
+main(void)
+{
+    const struct CMUnitTest  tests[] = {
+        cmocka_unit_test(test_cardinality),
+        cmocka_unit_test(test_fixed_and_types),
+        cmocka_unit_test(test_type_profiles),
+        cmocka_unit_test(test_slices_by_value),
+        cmocka_unit_test(test_slices_below_a_pattern),
+        cmocka_unit_test(test_slices_by_type),
+        cmocka_unit_test(test_slices_by_others),
+        cmocka_unit_test(test_extensions),
+        cmocka_unit_test(test_rules),
+        cmocka_unit_test(test_named_profiles),
+        cmocka_unit_test(test_refused),
+        cmocka_unit_test(test_value_sets),
+        cmocka_unit_test(test_code_binding),
+    };
+
+    return cmocka_run_group_tests(tests, tool_setup, tool_teardown);
+}
