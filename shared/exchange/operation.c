@@ -24,6 +24,9 @@ static const hie_operation_t  operations[] = {
     { "meta-delete", HIE_AT_INSTANCE, NULL, true,
       "http://hl7.org/fhir/OperationDefinition/Resource-meta-delete",
       hie_do_meta_delete },
+    { "validate", HIE_AT_TYPE | HIE_AT_INSTANCE, NULL, false,
+      "http://hl7.org/fhir/OperationDefinition/Resource-validate",
+      hie_do_validate },
 };
 
 #define N_OPERATIONS  (sizeof(operations) / sizeof(operations[0]))
@@ -119,10 +122,9 @@ hie_operation_body(hie_job_t *job, hie_doc_t **out, hie_str_t *type)
 }
 
 
-/* The value[x] of a parameter as text; ptr NULL if it has none that is
- * primitive. */
-static hie_str_t
-value_of(const hie_doc_t *d, hie_node_t parameter, apr_pool_t *pool)
+hie_str_t
+hie_operation_value(const hie_doc_t *d, hie_node_t parameter,
+                    apr_pool_t *pool)
 {
     hie_node_t  n;
 
@@ -181,7 +183,7 @@ hie_operation_query(hie_job_t *job, hie_str_t *query)
          n != HIE_NODE_NONE;
          n = hie_doc_next(d, n))
     {
-        value = value_of(d, n, job->pool);
+        value = hie_operation_value(d, n, job->pool);
         if (value.ptr == NULL) {
             return hie_fail(&job->error, HIE_INVALID, "Parameters.parameter",
                             "expected a value of a primitive type");

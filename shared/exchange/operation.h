@@ -32,10 +32,18 @@ hie_operation_body(hie_job_t *job, hie_doc_t **out, hie_str_t *type);
 hie_rc_t
 hie_operation_query(hie_job_t *job, hie_str_t *query);
 
-/* everything.c, meta.c */
+/* The value[x] of a parameter as text; ptr NULL if it has none that is
+ * primitive. */
+hie_str_t
+hie_operation_value(const hie_doc_t *d, hie_node_t parameter,
+                    apr_pool_t *pool);
+
+/* everything.c, meta.c, validate.c */
 hie_rc_t
 hie_do_everything(hie_job_t *job);
 hie_rc_t
 hie_do_meta(hie_job_t *job);
+hie_rc_t
+hie_do_validate(hie_job_t *job);
 
 #endif

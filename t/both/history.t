@@ -292,6 +292,33 @@ def _(s):
           "the current row governs")
 
 
+@both("a deletion is an entry without a resource, and its version is 410")
+def _(s):
+    key = s.id("p")
+    s.put(f"/Patient/{key}", patient(key, "One"))
+    s.request("DELETE", f"/Patient/{key}")
+    equal(s.get(f"/Patient/{key}").status, 410, "read")
+    equal(s.get(f"/Patient/{key}/_history/2").status, 410, "vread of it")
+    equal(s.get(f"/Patient/{key}/_history/1").status, 200, "vread before it")
+    bundle = history(s, f"/Patient/{key}/_history").json()
+    equal(bundle["total"], 2, "total")
+    gone, first = bundle["entry"]
+    check("resource" not in gone, "no resource")
+    equal(gone["request"], {"method": "DELETE", "url": f"Patient/{key}"},
+          "request")
+    equal(gone["response"]["status"], "204 No Content", "status")
+    equal(gone["fullUrl"], f"{s.stand.base(s.server)}/Patient/{key}",
+          "fullUrl")
+    equal(first["resource"]["name"][0]["family"], "One", "before")
+    s.put(f"/Patient/{key}", patient(key, "Again"))
+    r = history(s, f"/Patient/{key}/_history")
+    equal([e["request"]["method"] for e in r.json()["entry"]],
+          ["PUT", "DELETE", "PUT"], "brought back")
+    equal(s.get(f"/Patient/{key}/$everything").json()["total"], 1, "record")
+    s.request("DELETE", f"/Patient/{key}")
+    equal(s.get(f"/Patient/{key}/$everything").status, 410, "no record")
+
+
 @both("HEAD is GET without the body")
 def _(s):
     key = s.id("p")

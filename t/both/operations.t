@@ -125,4 +125,100 @@ def _(s):
           "one that is visible is enough")
 
 
+def labels(**lists):
+    return {"resourceType": "Parameters",
+            "parameter": [{"name": "meta", "valueMeta": lists}]}
+
+
+@both("$meta-add and $meta-delete make versions, by POST only")
+def _(s):
+    p = s.id("p")
+    s.seed(patient(p))
+    a, b = ({"system": "urn:tag", "code": f"{c}-{s.key}"} for c in "ab")
+    for name in ("meta-add", "meta-delete"):
+        for method in ("GET", "PUT"):
+            r = s.request(method, f"/Patient/{p}/${name}")
+            equal(r.status, 405, method)
+            equal(r.get("Allow"), "POST, OPTIONS", "Allow")
+    r = s.post(f"/Patient/{p}/$meta-add", labels(tag=[a, b]))
+    equal((r.status, r.get("ETag")), (200, 'W/"2"'), "add")
+    equal(r.json()["parameter"][0]["valueMeta"]["tag"], [a, b], "tags")
+    equal(meta(s, f"/Patient/{p}/$meta")["tag"], [a, b], "$meta")
+    check(a in meta(s, "/Patient/$meta", note=False)["tag"], "of the type")
+    r = s.post(f"/Patient/{p}/$meta-delete", labels(tag=[a]))
+    equal(r.json()["parameter"][0]["valueMeta"]["tag"], [b], "delete")
+    check(a not in meta(s, "/Patient/$meta", note=False)["tag"], "gone")
+    h = s.get(f"/Patient/{p}/_history").json()["entry"]
+    equal([e["response"]["etag"] for e in h],
+          ['W/"3"', 'W/"2"', 'W/"1"'], "versions")
+    equal(s.post(f"/Patient/{p}/$meta-add", labels(tag=[a]),
+                 token=s.token("system/*.rs")).status, 403, "scope")
+    equal(s.post(f"/Patient/{s.id('none')}/$meta-add", labels(tag=[a])
+                 ).status, 404, "unknown")
+    equal(s.post("/Patient/$meta-add", labels(tag=[a])).status, 404, "type")
+
+
+def outcome(r):
+    equal(r.status, 200, "status")
+    body = r.json()
+    equal(body["resourceType"], "OperationOutcome", "type")
+    return [(i["severity"], i["code"]) for i in body["issue"]]
+
+
+def errors(r):
+    return [i for i in outcome(r) if i[0] in ("error", "fatal")]
+
+
+@both("$validate: all that is wrong, or that nothing is")
+def _(s):
+    good = patient("x")
+    wrong = {"resourceType": "Patient", "gender": "other-than",
+             "birthDate": "2020-13-45", "nonsense": 1}
+    equal(errors(s.post("/Patient/$validate", good)), [], "good")
+    check(len(errors(s.post("/Patient/$validate", wrong))) >= 3, "all issues")
+    equal(s.get("/Patient?identifier=x", note=False).json()["total"], 0,
+          "nothing is stored")
+    for resource, count in ((good, 0), (wrong, 3)):
+        body = {"resourceType": "Parameters", "parameter": [
+            {"name": "resource", "resource": resource},
+            {"name": "mode", "valueCode": "create"}]}
+        found = len(errors(s.post("/Patient/$validate", body)))
+        check(found == 0 if count == 0 else found >= count, f"{found}")
+    check(errors(s.post("/Observation/$validate", good)), "another type")
+    check(errors(s.post("/Patient/$validate?profile=http://example.org/none",
+                        good)), "an unknown profile")
+    for method, path, body in (
+            ("POST", "/Patient/$validate", "{"),
+            ("POST", "/Patient/$validate?mode=x", good),
+            ("POST", "/Patient/$validate?x=1", good),
+            ("GET", "/Patient/$validate", None),
+            ("POST", "/Patient/$validate",
+             {"resourceType": "Parameters", "parameter": [{"name": "x"}]})):
+        equal(s.request(method, path, body).status, 400, f"{path} {body}")
+    equal(s.post("/Patient/$validate", good,
+                 token=s.token("system/Observation.cruds")).status, 403,
+          "scope")
+
+
+@both("$validate of what is stored, and for update and delete")
+def _(s):
+    p = s.id("p")
+    s.seed(patient(p), consent(s.id("c"), p, permit=["Organization/a"]))
+    a, b = (s.token("system/*.cruds", [f"Organization/{n}"]) for n in "ab")
+    path = f"/Patient/{p}/$validate"
+    equal(errors(s.get(path, token=a)), [], "stored")
+    equal(errors(s.get(path + "?mode=delete", token=a)), [], "delete")
+    check(errors(s.get(path + "?mode=delete",
+                       token=s.token("system/*.rs", ["Organization/a"]))),
+          "may not delete")
+    equal(errors(s.post(path + "?mode=update", patient(p), token=a)), [],
+          "update")
+    check(errors(s.post(path + "?mode=update", patient("other"), token=a)),
+          "another id")
+    for query in ("", "?mode=delete"):
+        equal(s.get(path + query, token=b).status, 404, f"withheld {query}")
+        equal(s.get(f"/Patient/{s.id('none')}/$validate{query}").status, 404,
+              "unknown")
+
+
 main()
