@@ -15,7 +15,7 @@
 
 
 /* What a pool keeps for itself when it is cleared; the rest goes back. */
-#define POOL_KEEP  (2 * 1024 * 1024)
+#define POOL_KEEP  (1024 * 1024)
 
 struct hie_thread_t {
     pthread_t   thread;

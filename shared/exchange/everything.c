@@ -36,6 +36,7 @@ typedef struct {
     apr_array_header_t  *rows;       /* hie_row_t */
     apr_array_header_t  *classes;    /* int */
     apr_hash_t          *seen;       /* "Type/id", of several patients */
+    bool                 self;
     bool                 more;
     int64_t              patient;    /* rid; place of the next page */
     int                  class;
@@ -195,6 +196,7 @@ gather(everything_t *e)
         }
     }
 
+    e->self = found.self;
     e->more = found.more;
     e->class = found.more ? found.next_class : DONE;
     e->rid = found.more ? found.next_rid : 0;
@@ -202,32 +204,48 @@ gather(everything_t *e)
 }
 
 
+/* The resource itself, as a read would find it. */
 static hie_rc_t
-gather_one(everything_t *e)
+read_self(everything_t *e, hie_row_t *row)
 {
     hie_rc_t    rc;
-    uint64_t    patient;
-    hie_row_t   root;
     hie_job_t  *job;
 
     job = e->job;
     rc = hie_store_read(job->rt->store, &job->decision->visible,
-                        job->todo.type, job->todo.id, 0, job->pool, &root,
+                        job->todo.type, job->todo.id, 0, job->pool, row,
                         &job->error);
-    if (rc != HIE_OK) {
-        return rc == HIE_NOT_FOUND ? hie_do_read_answer(job, rc, &root) : rc;
-    }
+    return rc == HIE_NOT_FOUND ? hie_do_read_answer(job, rc, row) : rc;
+}
 
-    e->query.id = job->todo.id;
-    e->query.patients = root.patients;
-    e->query.n_patients = root.n_patients;
-    if (hie_str_eqz(job->todo.type, "Patient")) {
-        patient = hie_fhir_patient_key(job->todo.id);
-        e->query.patients = apr_pmemdup(job->pool, &patient, sizeof(patient));
-        e->query.n_patients = 1;
-    }
 
-    return gather(e);
+/* The key of a patient follows from the id; most often what is gathered tells
+ * that there is one. */
+static hie_rc_t
+gather_patient(everything_t *e)
+{
+    hie_rc_t   rc;
+    uint64_t   patient;
+    hie_row_t  row;
+
+    patient = hie_fhir_patient_key(e->job->todo.id);
+    e->query.patients = apr_pmemdup(e->job->pool, &patient, sizeof(patient));
+    e->query.n_patients = 1;
+    rc = gather(e);
+    return rc == HIE_OK && !e->self ? read_self(e, &row) : rc;
+}
+
+
+static hie_rc_t
+gather_encounter(everything_t *e)
+{
+    hie_rc_t   rc;
+    hie_row_t  row;
+
+    rc = read_self(e, &row);
+    e->query.patients = row.patients;
+    e->query.n_patients = row.n_patients;
+    return rc == HIE_OK ? gather(e) : rc;
 }
 
 
@@ -288,12 +306,15 @@ gather_all(everything_t *e)
  * The Bundle.
  */
 
+/* `base` is how every entry begins; type and id need no escapes. */
 static void
-add_entry(hie_buf_t *b, hie_job_t *job, const hie_row_t *row, int class)
+add_entry(hie_buf_t *b, hie_str_t base, const hie_row_t *row, int class)
 {
-    hie_buf_addz(b, "{\"fullUrl\":");
-    hie_page_full_url(b, job, row);
-    hie_buf_addz(b, ",\"resource\":");
+    hie_buf_adds(b, base);
+    hie_buf_adds(b, row->type);
+    hie_buf_addc(b, '/');
+    hie_buf_adds(b, row->id);
+    hie_buf_addz(b, "\",\"resource\":");
     hie_buf_adds(b, row->body);
     hie_buf_addz(b, class < 2 ? ",\"search\":{\"mode\":\"match\"}}"
                               : ",\"search\":{\"mode\":\"include\"}}");
@@ -334,7 +355,7 @@ everything_bundle(everything_t *e, hie_str_t *out)
     int               i, n, matches;
     size_t            size;
     hie_rc_t          rc;
-    hie_buf_t         b;
+    hie_buf_t         b, base;
     const int        *classes;
     const hie_row_t  *rows;
 
@@ -358,9 +379,14 @@ everything_bundle(everything_t *e, hie_str_t *out)
         return rc;
     }
 
+    hie_buf_init(&base, e->job->pool, 128);
+    hie_buf_addz(&base, "{\"fullUrl\":");
+    hie_buf_add_json(&base, e->job->base_url);
+    base.ptr[base.len - 1] = '/';        /* for the closing quote */
+
     for (i = 0; i < n; i++) {
         hie_buf_addz(&b, i == 0 ? ",\"entry\":[" : ",");
-        add_entry(&b, e->job, &rows[i], classes[i]);
+        add_entry(&b, hie_buf_str(&base), &rows[i], classes[i]);
     }
 
     hie_buf_addz(&b, n > 0 ? "]}" : "}");
@@ -417,8 +443,11 @@ hie_do_everything(hie_job_t *job)
         return rc;
     }
 
-    if (job->todo.id.len > 0) {
-        rc = gather_one(e);
+    e->query.id = job->todo.id;
+    if (hie_str_eqz(job->todo.type, "Encounter")) {
+        rc = gather_encounter(e);
+    } else if (job->todo.id.len > 0) {
+        rc = gather_patient(e);
     } else {
         e->seen = apr_hash_make(job->pool);
         rc = gather_all(e);

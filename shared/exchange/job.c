@@ -37,9 +37,24 @@ take_pool(hie_runtime_t *rt)
 }
 
 
+/* The pools that are used most, which are the first ones of the stack, keep
+ * the memory of a large answer; the others of an ordinary one. */
+#define LARGE_POOLS  8
+#define KEEP_LARGE   (4 * 1024 * 1024)
+#define KEEP         (256 * 1024)
+
+
 static void
 give_pool(hie_runtime_t *rt, apr_pool_t *pool)
 {
+    int  n;
+
+    pthread_mutex_lock(&rt->spare_lock);
+    n = rt->n_spare;
+    pthread_mutex_unlock(&rt->spare_lock);
+
+    apr_allocator_max_free_set(apr_pool_allocator_get(pool),
+                               n < LARGE_POOLS ? KEEP_LARGE : KEEP);
     apr_pool_clear(pool);
     pthread_mutex_lock(&rt->spare_lock);
     if (SPARE_POOLS > 0 && rt->n_spare < SPARE_POOLS) {

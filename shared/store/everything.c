@@ -223,6 +223,7 @@ typedef struct {
     apr_array_header_t      *types;      /* of them: hie_str_t */
     apr_array_header_t      *ids;
     bool                     overfull;
+    bool                     self;
 } gather_t;
 
 
@@ -339,6 +340,7 @@ read_whole(gather_t *g, hie_store_t *s, const hie_visible_t *v,
 
     for (i = 0; i < PQntuples(res); i++) {
         self = is_self(q, res, i);
+        g->self |= self;
         if (!PQgetisnull(res, i, 4)) {
             take_found(g, res, i, self ? 0 : 1);
         }
@@ -512,6 +514,7 @@ hie_store_everything(hie_store_t *s, const hie_visible_t *v,
     }
     if (rc == HIE_OK) {
         settle(&g, out);
+        out->self = g.self;
     }
     return rc;
 }

@@ -222,6 +222,8 @@ typedef struct {
 } hie_everything_t;
 
 typedef struct {
+    bool        self;                /* the resource itself is known to be
+                                        there and visible; false: ask */
     int         n;
     hie_row_t  *rows;                /* without version and time */
     int        *classes;
