@@ -516,7 +516,16 @@ ngx_http_hie_post(ngx_http_request_t *r, ngx_http_hie_ctx_t *ctx,
 
     if (ngx_hie_task_post(r, &ctx->hj, work) != NGX_OK) {
         ctx->state = ngx_http_hie_answered;
-        return ngx_http_hie_send_busy(r);
+
+        rc = ngx_http_discard_request_body(r);
+
+        if (rc != NGX_OK) {
+            return rc;
+        }
+
+        hie_job_busy(ctx->hj.job);
+
+        return ngx_http_hie_send(r, hie_job_response(ctx->hj.job));
     }
 
     ctx->state = ngx_http_hie_working;

@@ -16,15 +16,22 @@ CREATE SEQUENCE hie.resource_rid;
 -- The current version of each resource. A deleted one keeps its row and its
 -- patients, for whom it is withheld or gone.
 CREATE TABLE hie.resource (
-    rid       bigint       NOT NULL DEFAULT nextval('hie.resource_rid'),
-    version   bigint       NOT NULL,
-    updated   timestamptz  NOT NULL,
-    deleted   boolean      NOT NULL DEFAULT false,
-    type      text         COLLATE "C" NOT NULL,
-    id        text         COLLATE "C" NOT NULL,
-    patients  bigint[]     NOT NULL,
-    tokens    bigint[]     NOT NULL,
-    body      bytea        COMPRESSION lz4 NOT NULL,
+    rid         bigint       NOT NULL DEFAULT nextval('hie.resource_rid'),
+    version     bigint       NOT NULL,
+    updated     timestamptz  NOT NULL,
+    -- the time of care that it is about; what has none is about all times
+    care_from   timestamptz  NOT NULL DEFAULT '-infinity',
+    care_until  timestamptz  NOT NULL DEFAULT 'infinity',
+    -- the request that made the version: 1 PUT, 2 POST, 3 DELETE, 4 PATCH
+    method      smallint     NOT NULL DEFAULT 1,
+    deleted     boolean      NOT NULL DEFAULT false,
+    type        text         COLLATE "C" NOT NULL,
+    id          text         COLLATE "C" NOT NULL,
+    patients    bigint[]     NOT NULL,
+    tokens      bigint[]     NOT NULL,
+    -- resources of ours that it refers to, 'Type/id', but patients
+    refs        text[]       COLLATE "C" NOT NULL DEFAULT '{}',
+    body        bytea        COMPRESSION lz4 NOT NULL,
     PRIMARY KEY (type, id)
 );
 
@@ -39,17 +46,30 @@ CREATE UNIQUE INDEX resource_rid_key ON hie.resource (type, rid);
 CREATE INDEX resource_tokens ON hie.resource USING gin (tokens)
     WITH (fastupdate = on, gin_pending_list_limit = 64);
 
--- Superseded versions only.
+-- All that is about a patient.
+CREATE INDEX resource_patients ON hie.resource USING gin (patients)
+    WITH (fastupdate = on, gin_pending_list_limit = 64);
+
+-- The history of a type, and of all types one by one.
+CREATE INDEX resource_updated ON hie.resource (type, updated, rid);
+
+-- Superseded versions only; `superseded` is when the next one was made.
 CREATE TABLE hie.resource_history (
-    version   bigint       NOT NULL,
-    updated   timestamptz  NOT NULL,
-    deleted   boolean      NOT NULL,
-    type      text         COLLATE "C" NOT NULL,
-    id        text         COLLATE "C" NOT NULL,
-    patients  bigint[]     NOT NULL,
-    body      bytea        COMPRESSION lz4 NOT NULL,
+    rid         bigint       NOT NULL,
+    version     bigint       NOT NULL,
+    updated     timestamptz  NOT NULL,
+    superseded  timestamptz  NOT NULL,
+    method      smallint     NOT NULL,
+    deleted     boolean      NOT NULL,
+    type        text         COLLATE "C" NOT NULL,
+    id          text         COLLATE "C" NOT NULL,
+    patients    bigint[]     NOT NULL,
+    body        bytea        COMPRESSION lz4 NOT NULL,
     PRIMARY KEY (type, id, version)
 );
+
+CREATE INDEX resource_history_updated
+    ON hie.resource_history (type, updated, rid, version);
 
 -- Not unique: the old values of a resource are taken away and its new ones
 -- written by one statement.
@@ -63,6 +83,17 @@ CREATE TABLE hie.resource_string (
 CREATE INDEX resource_string_value
     ON hie.resource_string (type, param, value, rid);
 CREATE INDEX resource_string_rid ON hie.resource_string (rid);
+
+-- The labels of meta (1 profile, 2 security, 3 tag) that resources have had,
+-- each once for a type; the key is a token of those that have it.
+CREATE TABLE hie.label (
+    key    bigint    PRIMARY KEY,
+    kind   smallint  NOT NULL,
+    type   text      COLLATE "C" NOT NULL,
+    value  text      COLLATE "C" NOT NULL
+);
+
+CREATE INDEX label_type ON hie.label (type);
 
 -- What can be enforced of each Consent, a row per patient.
 CREATE TABLE hie.consent (

@@ -138,9 +138,11 @@ BEGIN
     EXECUTE format('GRANT SELECT ON hie.schema_version, hie.secret TO %I',
                    role);
     EXECUTE format('GRANT USAGE ON SEQUENCE hie.resource_rid TO %I', role);
-    EXECUTE format('GRANT SELECT, INSERT, UPDATE (version, updated, deleted,'
-                   ' patients, tokens, body) ON hie.resource TO %I', role);
-    EXECUTE format('GRANT SELECT, INSERT ON hie.resource_history TO %I', role);
+    EXECUTE format('GRANT SELECT, INSERT, UPDATE (version, updated,'
+                   ' care_from, care_until, method, deleted, patients,'
+                   ' tokens, refs, body) ON hie.resource TO %I', role);
+    EXECUTE format('GRANT SELECT, INSERT ON hie.resource_history, hie.label'
+                   ' TO %I', role);
     EXECUTE format('GRANT SELECT, INSERT, DELETE ON hie.resource_string,'
                    ' hie.consent TO %I', role);
     EXECUTE format('GRANT SELECT, INSERT, UPDATE ON hie.load_state TO %I',

@@ -52,7 +52,8 @@ typedef enum {
     HIE_INTERNAL,           /* 500: our fault */
     HIE_BAD_GATEWAY,        /* 502: the protected server's answer is unusable */
     HIE_BUSY,               /* 503: no capacity now, try again */
-    HIE_UNAVAILABLE         /* 503: a dependency does not answer */
+    HIE_UNAVAILABLE,        /* 503: a dependency does not answer */
+    HIE_TIMEOUT             /* 503: it took longer than it may */
 } hie_rc_t;
 
 /* An error on the caller's stack; nothing to free. Functions that take one
@@ -189,6 +190,14 @@ hie_time_instant(char out[HIE_INSTANT_LEN + 1], apr_time_t t);
 #define HIE_HTTP_DATE_LEN  29
 void
 hie_time_http(char out[HIE_HTTP_DATE_LEN + 1], apr_time_t t);
+/* A FHIR date, dateTime or instant: the first moment that it means, and the
+ * first one after it. In a query (R4 section 3.1.1.4.7) seconds and the zone,
+ * then UTC, may be left out. */
+bool
+hie_time_parse(hie_str_t s, bool query, apr_time_t *first, apr_time_t *after);
+/* IMF-fixdate only; what is in an obsolete form counts as not there. */
+bool
+hie_time_http_parse(hie_str_t s, apr_time_t *out);
 
 /* Cryptographic random bytes. Aborts where the system has none. */
 void

@@ -109,6 +109,13 @@ static const config_key_t  consent_keys[] = {
     END
 };
 
+static const config_key_t  cors_keys[] = {
+    LIST("origins", CONFIG_ORIGINS, AT(fhir.cors_origins),
+         AT(fhir.n_cors_origins), NULL, 0),
+    KEY("max_age", CONFIG_INTEGER, AT(fhir.cors_max_age), 0, 86400, "600"),
+    END
+};
+
 static const config_key_t  fhir_keys[] = {
     KEY("max_body", CONFIG_SIZE, AT(fhir.max_body), K, G, "16m"),
     KEY("max_depth", CONFIG_INTEGER, AT(fhir.max_depth), 8, 1000, "64"),
@@ -117,6 +124,9 @@ static const config_key_t  fhir_keys[] = {
     KEY("default_count", CONFIG_INTEGER, AT(fhir.default_count),
         1, 10000, "20"),
     KEY("max_count", CONFIG_INTEGER, AT(fhir.max_count), 1, 10000, "1000"),
+    KEY("everything_max", CONFIG_INTEGER, AT(fhir.everything_max),
+        1, 100000, "5000"),
+    KEY("timeout", CONFIG_DURATION, AT(fhir.timeout), 10, 3600000, "30000"),
     KEY("update_create", CONFIG_BOOL, AT(fhir.update_create), 0, 0, "true"),
     KEY("conditional_delete", CONFIG_MATCHES, AT(fhir.delete_many), 0, 0,
         "single"),
@@ -125,6 +135,9 @@ static const config_key_t  fhir_keys[] = {
     KEY("references", CONFIG_REFERENCES, AT(fhir.references), 0, 0, "off"),
     KEY("validation", CONFIG_VALIDATION, AT(fhir.validation), 0, 0, "full"),
     KEY("public_url", CONFIG_ORIGIN, AT(fhir.public_url), 0, 0, NULL),
+    KEY("cache_control", CONFIG_TEXT, AT(fhir.cache_control),
+        0, 0, "no-store"),
+    SECTION("cors", false, cors_keys),
     END
 };
 
@@ -312,7 +325,9 @@ read_list(reader_t *r, const config_key_t *key, yaml_node_t *node,
 {
     bool           maps = key->type == CONFIG_SECTIONS;
     size_t         size = maps ? key->size : sizeof(const char *);
-    config_key_t   item = { .name = key->name, .type = CONFIG_TEXT };
+    config_key_t   item = { .name = key->name,
+                            .type = key->type == CONFIG_ORIGINS
+                                    ? CONFIG_ANY_ORIGIN : CONFIG_TEXT };
     yaml_node_t   *child;
     hie_rc_t       rc;
     char          *array;
@@ -362,6 +377,7 @@ read_value(reader_t *r, const config_key_t *key, yaml_node_t *node,
 
     case CONFIG_SECTIONS:
     case CONFIG_TEXTS:
+    case CONFIG_ORIGINS:
         return read_list(r, key, node, base);
 
     default:

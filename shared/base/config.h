@@ -81,6 +81,8 @@ typedef struct {
         int          max_entries;     /* of a Bundle */
         int          default_count;   /* resources of a search page */
         int          max_count;
+        int          everything_max;  /* resources of a page of $everything */
+        int          timeout;         /* ms for a request */
         bool         update_create;   /* may PUT create? */
         bool         delete_many;     /* may DELETE Type?query delete more
                                          than one resource? */
@@ -88,6 +90,10 @@ typedef struct {
         int          references;      /* hie_references_t */
         int          validation;      /* hie_validation_t */
         const char  *public_url;      /* scheme://host[:port], or NULL: Host */
+        const char  *cache_control;   /* of what is read */
+        int          n_cors_origins;  /* 0: cross-origin requests are off */
+        const char **cors_origins;    /* scheme://host[:port], or "*" */
+        int          cors_max_age;    /* seconds */
     } fhir;
 
     struct {

@@ -22,11 +22,13 @@ typedef enum {
     CONFIG_ALGORITHM,
     CONFIG_REDIS,
     CONFIG_ORIGIN,
+    CONFIG_ANY_ORIGIN,      /* or "*" */
     CONFIG_ZONE,
     CONFIG_PATH,            /* made absolute */
     CONFIG_FILE,            /* a path that must be readable now */
     /* several values */
     CONFIG_TEXTS,           /* list of texts: const char ** */
+    CONFIG_ORIGINS,         /* the same of CONFIG_ANY_ORIGIN */
     CONFIG_SECTION,         /* mapping of further keys, in the same struct */
     CONFIG_SECTIONS         /* list of mappings: an array of structs */
 } config_type_t;

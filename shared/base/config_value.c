@@ -241,6 +241,9 @@ is_text(config_type_t type, hie_str_t text)
     case CONFIG_ORIGIN:
         return is_origin(text);
 
+    case CONFIG_ANY_ORIGIN:
+        return hie_str_eqz(text, "*") || is_origin(text);
+
     case CONFIG_ZONE:
         return is_zone(text);
 
@@ -353,10 +356,13 @@ hie_config_expected(const config_key_t *key, char *buf, size_t size)
                          "socket",
         [CONFIG_ORIGIN] = "http:// or https:// with a host and perhaps a "
                           "port, and nothing behind",
+        [CONFIG_ANY_ORIGIN] = "\"*\", or http:// or https:// with a host and "
+                              "perhaps a port, and nothing behind",
         [CONFIG_ZONE] = "an offset from UTC such as +01:00 or -05:30",
         [CONFIG_PATH] = "a path",
         [CONFIG_FILE] = "the path of a file",
         [CONFIG_TEXTS] = "a list of texts that are not empty",
+        [CONFIG_ORIGINS] = "a list of origins",
         [CONFIG_SECTION] = "a mapping with keys of its own",
         [CONFIG_SECTIONS] = "a list of mappings"
     };

@@ -29,7 +29,8 @@ static const struct {
     [HIE_INTERNAL]        = { 500, "exception" },
     [HIE_BAD_GATEWAY]     = { 502, "exception" },
     [HIE_BUSY]            = { 503, "throttled" },
-    [HIE_UNAVAILABLE]     = { 503, "transient" }
+    [HIE_UNAVAILABLE]     = { 503, "transient" },
+    [HIE_TIMEOUT]         = { 503, "timeout" }
 };
 
 #define N_RESULTS  (sizeof(results) / sizeof(results[0]))

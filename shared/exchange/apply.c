@@ -270,6 +270,8 @@ write_step(hie_plan_t *p, hie_step_t *s)
         return place_error(s->w->where, p->pool, rc, p->err);
     }
 
+    put->method = s->w->kind == HIE_WRITE_CREATE ? HIE_BY_POST
+                  : s->w->kind == HIE_WRITE_PATCH ? HIE_BY_PATCH : HIE_BY_PUT;
     s->put = put;
     p->n_puts++;
     s->w->made_id = s->id;

@@ -162,6 +162,10 @@ hie_job_complete(hie_job_t *job, int status, int64_t bytes, bool aborted);
  * OperationOutcome. Static; for an adapter that could not even make a job. */
 const hie_response_t *
 hie_response_busy(void);
+/* The same as the response of a job that could not be posted, with what the
+ * origin of its request is to be told. */
+void
+hie_job_busy(hie_job_t *job);
 
 
 /*

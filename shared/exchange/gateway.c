@@ -49,6 +49,7 @@ authorize(hie_job_t *job)
         return rc;
     }
 
+    job->todo.allow = HIE_STR("GET, HEAD");
     rc = hie_consent_gate(job->request.method, job->request.path,
                           job->request.query, job->pool, &job->gate,
                           &job->gate_type, &job->error);
@@ -84,7 +85,13 @@ hie_job_authorize(hie_job_t *job)
     hie_error_t  err;
 
     hie_request_base_url(job);
+    if (hie_cors_preflight(job)) {
+        return HIE_METHOD;       /* not for the protected server */
+    }
+
+    hie_store_deadline(job->rt->config->fhir.timeout);
     rc = authorize(job);
+    hie_store_deadline(0);
     if (rc != HIE_OK) {
         job->audit.decision = rc == HIE_UNAUTHENTICATED ? HIE_STR("none")
                                                         : HIE_STR("deny");

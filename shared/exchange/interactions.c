@@ -14,9 +14,12 @@ static const hie_interaction_def_t  interactions[] = {
     [HIE_DO_OPTIONS] = { "options", 0, false, hie_do_options },
     [HIE_DO_READ] = { "read", HIE_MAY_READ, false, hie_do_read },
     [HIE_DO_VREAD] = { "vread", HIE_MAY_READ, false, hie_do_read },
-    [HIE_DO_HISTORY] = { "history-instance", HIE_MAY_READ, false, NULL },
-    [HIE_DO_HISTORY_TYPE] = { "history-type", HIE_MAY_SEARCH, false, NULL },
-    [HIE_DO_HISTORY_SYSTEM] = { "history-system", 0, false, NULL },
+    [HIE_DO_HISTORY] = { "history-instance", HIE_MAY_READ, false,
+                         hie_do_history },
+    [HIE_DO_HISTORY_TYPE] = { "history-type", HIE_MAY_SEARCH, false,
+                              hie_do_history_type },
+    [HIE_DO_HISTORY_SYSTEM] = { "history-system", 0, false,
+                                hie_do_history_system },
     [HIE_DO_SEARCH] = { "search-type", HIE_MAY_SEARCH, false, hie_do_search },
     [HIE_DO_SEARCH_SYSTEM] = { "search-system", 0, false, NULL },
     [HIE_DO_SEARCH_COMPARTMENT] = { "search-compartment", 0, false, NULL },
@@ -29,7 +32,7 @@ static const hie_interaction_def_t  interactions[] = {
     [HIE_DO_DELETE_IF] = { "delete", HIE_MAY_DELETE, false, hie_do_delete },
     [HIE_DO_BUNDLE] = { "transaction", 0, true, hie_do_bundle },
     [HIE_DO_BATCH] = { "batch", 0, true, hie_do_bundle },
-    [HIE_DO_OPERATION] = { "operation", 0, false, NULL },
+    [HIE_DO_OPERATION] = { "operation", 0, false, hie_do_operation },
 };
 
 

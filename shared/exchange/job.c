@@ -37,9 +37,24 @@ take_pool(hie_runtime_t *rt)
 }
 
 
+/* The pools that are used most, which are the first ones of the stack, keep
+ * the memory of a large answer; the others of an ordinary one. */
+#define LARGE_POOLS  8
+#define KEEP_LARGE   (4 * 1024 * 1024)
+#define KEEP         (256 * 1024)
+
+
 static void
 give_pool(hie_runtime_t *rt, apr_pool_t *pool)
 {
+    int  n;
+
+    pthread_mutex_lock(&rt->spare_lock);
+    n = rt->n_spare;
+    pthread_mutex_unlock(&rt->spare_lock);
+
+    apr_allocator_max_free_set(apr_pool_allocator_get(pool),
+                               n < LARGE_POOLS ? KEEP_LARGE : KEEP);
     apr_pool_clear(pool);
     pthread_mutex_lock(&rt->spare_lock);
     if (SPARE_POOLS > 0 && rt->n_spare < SPARE_POOLS) {
@@ -229,6 +244,19 @@ conclude(hie_job_t *job, hie_rc_t rc)
 }
 
 
+/* What the request may still take, in ms; it may have waited for a thread. */
+static int
+time_left(const hie_job_t *job)
+{
+    int         timeout;
+    apr_time_t  waited;
+
+    timeout = job->rt->config->fhir.timeout;
+    waited = job->posted != 0 ? (apr_time_now() - job->posted) / 1000 : 0;
+    return waited < timeout ? timeout - (int) waited : 1;
+}
+
+
 /* Everything but the wait for the disk. False: nothing to wait for. */
 static bool
 serve(hie_job_t *job)
@@ -236,11 +264,17 @@ serve(hie_job_t *job)
     hie_rc_t  rc;
 
     hie_request_base_url(job);
+    if (hie_cors_preflight(job)) {
+        return false;
+    }
+
+    hie_store_deadline(time_left(job));
     rc = admit(job);
     if (rc == HIE_OK) {
         rc = hie_interaction(job->todo.what)->serve(job);
     }
 
+    hie_store_deadline(0);
     return conclude(job, rc);
 }
 
@@ -297,7 +331,7 @@ durable(void *baton, hie_rc_t rc)
     hie_job_t  *job = baton;
 
     if (rc != HIE_OK) {
-        job->response = *hie_response_busy();
+        hie_job_busy(job);
     }
 
     job->cb(job->baton);

@@ -419,6 +419,21 @@ negotiate(hie_job_t *job)
 }
 
 
+/* An operation may do without one. */
+static bool
+has_fhir_body(const hie_job_t *job)
+{
+    const hie_request_t  *r = &job->request;
+
+    if (job->todo.what == HIE_DO_OPERATION) {
+        return hie_str_eqz(r->method, "POST")
+               && (r->body.len > 0 || r->body_file != -1);
+    }
+
+    return hie_interaction(job->todo.what)->body;
+}
+
+
 hie_rc_t
 hie_request_media(hie_job_t *job)
 {
@@ -429,7 +444,7 @@ hie_request_media(hie_job_t *job)
         rc = take_parameters(job, &job->media);
     }
 
-    if (rc == HIE_OK && hie_interaction(job->todo.what)->body) {
+    if (rc == HIE_OK && has_fhir_body(job)) {
         rc = check_body(job);
     }
 

@@ -6,25 +6,81 @@
 
 #include <apr_strings.h>
 
-#include "exchange/private.h"
+#include "exchange/operation.h"
 
 /* The day on which what is said here last changed. */
 #define STATEMENT_DATE  "2026-11-21"
 
-static const char rest_open[] =
-    "\"rest\":[{\"mode\":\"server\",\"security\":{\"cors\":false,\"service\":"
-    "[{\"coding\":[{\"system\":\"http://terminology.hl7.org/CodeSystem/"
-    "restful-security-service\",\"code\":\"OAuth\"}],\"text\":\"Bearer "
-    "tokens (RFC 6750): JWTs signed with RS256 or ES256\"}],\"description\":"
-    "\"What a patient's Consent withholds from the requester is answered as "
-    "if it did not exist.\"},\"resource\":[";
+/* What is there of a resource type, and of the system, in the order of R4's
+ * value sets type- and system-restful-interaction. */
+static const hie_do_t of_type[] = {
+    HIE_DO_READ, HIE_DO_VREAD, HIE_DO_UPDATE, HIE_DO_PATCH, HIE_DO_DELETE,
+    HIE_DO_HISTORY, HIE_DO_HISTORY_TYPE, HIE_DO_CREATE, HIE_DO_SEARCH, 0
+};
 
-static const char interactions[] =
-    "\"interaction\":[{\"code\":\"read\"},{\"code\":\"vread\"},{\"code\":"
-    "\"create\"},{\"code\":\"update\"},{\"code\":\"search-type\"}],"
-    "\"versioning\":\"versioned-update\",\"readHistory\":true,"
-    "\"conditionalCreate\":true,\"conditionalRead\":\"not-match\","
-    "\"conditionalUpdate\":false,\"conditionalDelete\":\"not-supported\"";
+static const hie_do_t of_system[] = {
+    HIE_DO_BUNDLE, HIE_DO_BATCH, HIE_DO_SEARCH_SYSTEM, HIE_DO_HISTORY_SYSTEM, 0
+};
+
+
+static bool
+is_served(hie_do_t what)
+{
+    return hie_interaction(what)->serve != NULL;
+}
+
+
+static const char *
+boolean(bool value)
+{
+    return value ? "true" : "false";
+}
+
+
+static void
+add_interactions(hie_buf_t *b, const hie_do_t *what)
+{
+    bool  any;
+
+    hie_buf_addz(b, "\"interaction\":[");
+    for (any = false; *what != 0; what++) {
+        if (is_served(*what)) {
+            hie_buf_addf(b, "%s{\"code\":\"%s\"}", any ? "," : "",
+                         hie_interaction(*what)->code);
+            any = true;
+        }
+    }
+
+    hie_buf_addc(b, ']');
+}
+
+
+/* Those of a type, or with `type` NULL those of the system. */
+static void
+add_operations(hie_buf_t *b, const char *type)
+{
+    bool                    any;
+    size_t                  i;
+    unsigned                levels;
+    const hie_operation_t  *o;
+
+    levels = type == NULL ? HIE_AT_SYSTEM : HIE_AT_TYPE | HIE_AT_INSTANCE;
+    for (i = 0, any = false; (o = hie_operations(i)) != NULL; i++) {
+        if ((o->levels & levels) != 0
+            && (o->type == NULL || type == NULL
+                || strcmp(o->type, type) == 0))
+        {
+            hie_buf_addf(b, "%s{\"name\":\"%s\",\"definition\":\"%s\"}",
+                         any ? "," : ",\"operation\":[", o->name,
+                         o->definition);
+            any = true;
+        }
+    }
+
+    if (any) {
+        hie_buf_addc(b, ']');
+    }
+}
 
 
 static const char *
@@ -54,16 +110,29 @@ add_param(hie_buf_t *b, const hie_param_t *p)
 
 
 static void
-add_resource(hie_buf_t *b, const char *type, bool update_create)
+add_resource(hie_buf_t *b, const char *type, const hie_config_t *conf)
 {
     size_t              i;
     const hie_param_t  *p;
 
-    hie_buf_addf(b, "{\"type\":\"%s\",%s,\"updateCreate\":%s,"
+    hie_buf_addf(b, "{\"type\":\"%s\",", type);
+    add_interactions(b, of_type);
+    hie_buf_addf(b, ",\"versioning\":\"versioned-update\",\"readHistory\":%s,"
+                 "\"updateCreate\":%s,\"conditionalCreate\":%s,"
+                 "\"conditionalRead\":\"full-support\","
+                 "\"conditionalUpdate\":%s,\"conditionalDelete\":\"%s\","
+                 "\"referencePolicy\":[\"literal\"%s],"
                  "\"searchParam\":[{\"name\":\"_id\",\"definition\":"
                  "\"http://hl7.org/fhir/SearchParameter/Resource-id\","
                  "\"type\":\"token\"}",
-                 type, interactions, update_create ? "true" : "false");
+                 boolean(is_served(HIE_DO_VREAD)),
+                 boolean(conf->fhir.update_create),
+                 boolean(is_served(HIE_DO_CREATE)),
+                 boolean(is_served(HIE_DO_UPDATE_IF)),
+                 !is_served(HIE_DO_DELETE_IF) ? "not-supported"
+                 : conf->fhir.delete_many ? "multiple" : "single",
+                 conf->fhir.references == HIE_REFERENCES_ENFORCE
+                 ? ",\"enforced\"" : "");
 
     for (i = 0; (p = hie_fhir_params(i)) != NULL; i++) {
         if (strcmp(p->type, type) == 0) {
@@ -71,18 +140,35 @@ add_resource(hie_buf_t *b, const char *type, bool update_create)
         }
     }
 
-    hie_buf_addz(b, "]}");
+    hie_buf_addc(b, ']');
+    add_operations(b, type);
+    hie_buf_addc(b, '}');
+}
+
+
+static void
+add_security(hie_buf_t *b, const hie_config_t *conf)
+{
+    hie_buf_addf(b, "\"security\":{\"cors\":%s,\"service\":[{\"coding\":"
+                 "[{\"system\":\"http://terminology.hl7.org/CodeSystem/"
+                 "restful-security-service\",\"code\":\"OAuth\"}],\"text\":"
+                 "\"Bearer tokens (RFC 6750): JWTs signed with RS256 or "
+                 "ES256\"}],\"description\":\"What a patient's Consent "
+                 "withholds from the requester is answered as if it did not "
+                 "exist.\"},", boolean(conf->fhir.n_cors_origins > 0));
 }
 
 
 hie_rc_t
 hie_do_metadata(hie_job_t *job)
 {
-    size_t       i;
-    hie_buf_t    b;
-    const char  *type;
+    size_t               i;
+    hie_buf_t            b;
+    const char          *type;
+    const hie_config_t  *conf;
 
-    hie_buf_init(&b, job->pool, 128 * 1024);
+    conf = job->rt->config;
+    hie_buf_init(&b, job->pool, 192 * 1024);
     hie_buf_addz(&b, "{\"resourceType\":\"CapabilityStatement\",\"status\":"
                  "\"active\",\"date\":\"" STATEMENT_DATE "\",\"kind\":"
                  "\"instance\",\"software\":{\"name\":\"HIE modules\","
@@ -91,18 +177,22 @@ hie_do_metadata(hie_job_t *job)
     hie_buf_add_json(&b, job->base_url);
     hie_buf_addz(&b, "},\"fhirVersion\":\"4.0.1\",\"format\":"
                  "[\"application/fhir+json\",\"json\",\"application/fhir+xml\","
-                 "\"xml\"],");
-    hie_buf_addz(&b, rest_open);
+                 "\"xml\"],\"rest\":[{\"mode\":\"server\",");
+    add_security(&b, conf);
+    hie_buf_addz(&b, "\"resource\":[");
 
     for (i = 0; (type = hie_fhir_type(i)) != NULL; i++) {
         if (i > 0) {
             hie_buf_addc(&b, ',');
         }
 
-        add_resource(&b, type, job->rt->config->fhir.update_create);
+        add_resource(&b, type, conf);
     }
 
-    hie_buf_addz(&b, "],\"interaction\":[{\"code\":\"transaction\"}]}]}");
+    hie_buf_addz(&b, "],");
+    add_interactions(&b, of_system);
+    add_operations(&b, NULL);
+    hie_buf_addz(&b, "}]}");
     hie_respond(job, 200, hie_buf_str(&b));
     return HIE_OK;
 }

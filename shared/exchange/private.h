@@ -47,6 +47,9 @@ struct hie_runtime_t {
     _Atomic bool         stop;
     pthread_cond_t       stopped;      /* with the lock: stop was set */
 
+    struct hie_validator_t  *validator;     /* made by the first use */
+    pthread_mutex_t      validator_lock;    /* its own */
+
     pthread_mutex_t      spare_lock;   /* pools of jobs that are done, for */
     int                  n_spare;      /* the next ones */
     apr_pool_t          *spare[HIE_SPARE_POOLS];
@@ -201,12 +204,24 @@ hie_respond_error(hie_job_t *job, const hie_error_t *err);
 void
 hie_respond_version(hie_job_t *job, int64_t version, apr_time_t updated);
 
+/* cors.c */
+/* Adds to a response what the origin of the request is to be told. */
+void
+hie_cors_headers(hie_job_t *job);
+/* A browser's question whether it may ask: then it has been answered. */
+bool
+hie_cors_preflight(hie_job_t *job);
+
 /* read.c; the response is filled in on HIE_OK, as by all that follow. */
 hie_rc_t
 hie_do_read(hie_job_t *job);
 /* The second half of a read: what the store said, as a response. */
 hie_rc_t
 hie_do_read_answer(hie_job_t *job, hie_rc_t rc, const hie_row_t *row);
+/* Whether there is, or was, what todo names, and it is visible; else as a
+ * read of it would end. */
+hie_rc_t
+hie_read_exists(hie_job_t *job);
 /* Several, each with its own outcome. */
 void
 hie_do_read_many(hie_job_t **jobs, hie_rc_t *rcs, int n);
@@ -235,6 +250,97 @@ hie_page_seal(hie_job_t *job, hie_str_t type, hie_str_t query, int64_t after,
 hie_rc_t
 hie_page_open(hie_job_t *job, hie_str_t type, hie_str_t query,
               hie_str_t token, int64_t *after, hie_error_t *err);
+
+/* The same for a place of several numbers, of `len` bytes at most
+ * HIE_PLACE_MAX; `path` is that of the page below the base. */
+#define HIE_PLACE_MAX  64
+
+hie_rc_t
+hie_place_seal(hie_job_t *job, hie_str_t path, hie_str_t query,
+               const unsigned char *place, size_t len, hie_str_t *out,
+               hie_error_t *err);
+hie_rc_t
+hie_place_open(hie_job_t *job, hie_str_t path, hie_str_t query,
+               hie_str_t token, unsigned char *place, size_t len,
+               hie_error_t *err);
+/* A number in eight bytes of a place. */
+void
+hie_place_put(unsigned char *out, int64_t value);
+int64_t
+hie_place_get(const unsigned char *in);
+
+/* A Bundle.link; `cursor` may be empty. */
+void
+hie_page_link(hie_buf_t *b, hie_job_t *job, const char *relation,
+              hie_str_t path, hie_str_t query, hie_str_t cursor);
+/* The value of Bundle.entry.fullUrl. */
+void
+hie_page_full_url(hie_buf_t *b, hie_job_t *job, const hie_row_t *row);
+/* The patients of all rows, for the record. */
+void
+hie_audit_rows(hie_job_t *job, const hie_row_t *rows, int n);
+
+/* query.c: parameters of a URL that are not search criteria. */
+/* Prefer: handling=lenient (R4 section 3.1.1.1). */
+bool
+hie_request_lenient(const hie_job_t *job);
+/* _format and its like, which every interaction takes. */
+bool
+hie_query_is_general(hie_str_t name);
+
+/* A name and its decoded value. HIE_NOT_FOUND: there is no such parameter. */
+typedef hie_rc_t hie_query_param_cb(void *baton, hie_str_t name,
+                                    hie_str_t value);
+
+/* Calls `cb` for every parameter with a value. An unknown one that is not
+ * general is refused, or left out if the requester says so. `used`: the
+ * query string as it was understood, without _cursor. */
+hie_rc_t
+hie_query_walk(hie_job_t *job, hie_str_t query, hie_query_param_cb *cb,
+               void *baton, hie_str_t *used);
+hie_rc_t
+hie_query_bad(hie_job_t *job, hie_str_t name, const char *expected);
+hie_rc_t
+hie_query_time(hie_job_t *job, hie_str_t name, hie_str_t value,
+               apr_time_t *first, apr_time_t *after);
+/* What is more than `max` is as good as `max`. */
+hie_rc_t
+hie_query_count(hie_job_t *job, hie_str_t name, hie_str_t value, int max,
+                int *out);
+
+/* A set of resource types. */
+#define HIE_TYPES_MAX  160
+
+typedef struct {
+    int        n;
+    hie_str_t  names[HIE_TYPES_MAX];
+} hie_types_t;
+
+/* Adds those of a list with commas. */
+hie_rc_t
+hie_query_types(hie_job_t *job, hie_str_t name, hie_str_t value,
+                hie_types_t *out);
+/* Those for which the scopes permit all of `may`. */
+void
+hie_types_permitted(hie_job_t *job, unsigned may, hie_types_t *out);
+bool
+hie_types_has(const hie_types_t *types, hie_str_t name);
+
+/* validate.c */
+struct hie_validator_t *
+hie_runtime_validator(hie_runtime_t *rt);
+
+/* operation.c */
+hie_rc_t
+hie_do_operation(hie_job_t *job);
+
+/* history.c */
+hie_rc_t
+hie_do_history(hie_job_t *job);
+hie_rc_t
+hie_do_history_type(hie_job_t *job);
+hie_rc_t
+hie_do_history_system(hie_job_t *job);
 
 /* metadata.c */
 hie_rc_t

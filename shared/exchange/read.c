@@ -50,21 +50,16 @@ audit_withheld(hie_job_t *job, hie_error_t *err)
 
 /* RFC 9110 section 13.1.2; the comparison is weak. */
 static bool
-not_modified(hie_job_t *job, const hie_row_t *row)
+is_among(hie_str_t etags, int64_t version)
 {
     char       etag[32];
-    hie_str_t  header, one;
-
-    header = hie_request_header(&job->request, "If-None-Match");
-    if (header.ptr == NULL) {
-        return false;
-    }
+    hie_str_t  one;
 
     apr_snprintf(etag, sizeof(etag), "\"%" APR_INT64_T_FMT "\"",
-                 (apr_int64_t) row->version);
+                 (apr_int64_t) version);
 
-    while (header.ptr != NULL) {
-        one = hie_str_trim(hie_str_split(header, ',', &header));
+    while (etags.ptr != NULL) {
+        one = hie_str_trim(hie_str_split(etags, ',', &etags));
         if (hie_str_starts(one, "W/")) {
             one.ptr += 2;
             one.len -= 2;
@@ -76,6 +71,25 @@ not_modified(hie_job_t *job, const hie_row_t *row)
     }
 
     return false;
+}
+
+
+/* RFC 9110 section 13.2.2: a date counts only without an entity tag, and it
+ * has no more than seconds. */
+static bool
+not_modified(hie_job_t *job, const hie_row_t *row)
+{
+    hie_str_t   header;
+    apr_time_t  since;
+
+    header = hie_request_header(&job->request, "If-None-Match");
+    if (header.ptr != NULL) {
+        return is_among(header, row->version);
+    }
+
+    header = hie_request_header(&job->request, "If-Modified-Since");
+    return header.ptr != NULL && hie_time_http_parse(header, &since)
+           && row->updated < since + APR_USEC_PER_SEC;
 }
 
 
@@ -119,6 +133,23 @@ hie_do_read(hie_job_t *job)
                         job->todo.type, job->todo.id, job->todo.version,
                         job->pool, &row, &job->error);
     return hie_do_read_answer(job, rc, &row);
+}
+
+
+hie_rc_t
+hie_read_exists(hie_job_t *job)
+{
+    hie_rc_t   rc;
+    hie_row_t  row;
+
+    rc = hie_store_read(job->rt->store, &job->decision->visible,
+                        job->todo.type, job->todo.id, 0, job->pool, &row,
+                        &job->error);
+    if (rc == HIE_GONE) {
+        return HIE_OK;
+    }
+
+    return rc == HIE_NOT_FOUND ? hie_do_read_answer(job, rc, &row) : rc;
 }
 
 

@@ -43,8 +43,21 @@ hie_respond(hie_job_t *job, int status, hie_str_t body)
         hie_respond_header(job, "Content-Type", HIE_STR(HIE_FHIR_JSON));
     }
 
-    /* What one requester may see is not for a cache between. */
-    hie_respond_header(job, "Cache-Control", HIE_STR("no-store"));
+    /* What one requester may see is not for a cache between, unless somebody
+     * has thought about it. */
+    hie_respond_header(job, "Cache-Control",
+                       status < 400 ? hie_str(job->rt->config
+                                              ->fhir.cache_control)
+                                    : HIE_STR("no-store"));
+    hie_cors_headers(job);
+}
+
+
+void
+hie_job_busy(hie_job_t *job)
+{
+    job->response = busy;
+    hie_cors_headers(job);
 }
 
 
@@ -110,6 +123,7 @@ hie_respond_error(hie_job_t *job, const hie_error_t *err)
 
     case HIE_BUSY:
     case HIE_UNAVAILABLE:
+    case HIE_TIMEOUT:
         hie_respond_header(job, "Retry-After", HIE_STR("1"));
         break;
 
@@ -127,6 +141,16 @@ hie_respond_version(hie_job_t *job, int64_t version, apr_time_t updated)
     etag = apr_psprintf(job->pool, "W/\"%" APR_INT64_T_FMT "\"",
                         (apr_int64_t) version);
     hie_respond_header(job, "ETag", hie_str(etag));
+
+    if (job->todo.what == HIE_DO_READ || job->todo.what == HIE_DO_VREAD) {
+        hie_respond_header(job, "Content-Location",
+                           hie_str(apr_psprintf(job->pool,
+                               "%.*s/%.*s/%.*s/_history/%" APR_INT64_T_FMT,
+                               HIE_PRISTR(job->base_url),
+                               HIE_PRISTR(job->todo.type),
+                               HIE_PRISTR(job->todo.id),
+                               (apr_int64_t) version)));
+    }
 
     date = apr_palloc(job->pool, HIE_HTTP_DATE_LEN + 1);
     hie_time_http(date, updated);

@@ -7,7 +7,7 @@
 
 #include <apr_strings.h>
 
-#include "exchange/private.h"
+#include "exchange/operation.h"
 
 #define PATH_PARTS  4
 
@@ -72,6 +72,11 @@ static const method_t at_compartment[] = {
 
 static const method_t at_operation[] = {
     { "GET", HIE_DO_OPERATION }, { "HEAD", HIE_DO_OPERATION },
+    { "POST", HIE_DO_OPERATION }, { NULL, 0 }
+};
+
+/* One that changes something (R4 section 3.2.0.2). */
+static const method_t at_change[] = {
     { "POST", HIE_DO_OPERATION }, { NULL, 0 }
 };
 
@@ -225,8 +230,16 @@ route_version(hie_job_t *job, hie_str_t version)
 static hie_rc_t
 route_operation(hie_job_t *job, hie_str_t name)
 {
+    const hie_operation_t  *o;
+
     job->todo.operation = name;
-    return choose(job, at_operation);
+    o = hie_operation_find(&job->todo);
+    if (o == NULL) {
+        return hie_fail(&job->error, HIE_NOT_FOUND, "",
+                        "there is no such operation here");
+    }
+
+    return choose(job, o->affects ? at_change : at_operation);
 }
 
 

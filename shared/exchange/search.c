@@ -23,6 +23,8 @@ typedef struct {
     hie_str_t            base_url;
     apr_pool_t          *pool;
     bool                 criteria_only;
+    bool                 lenient;        /* what is not known is left out */
+    bool                 ignored;        /* the last parameter was */
     hie_search_t        *out;
     apr_array_header_t  *tokens;         /* hie_query_token_t */
     apr_array_header_t  *strings;        /* hie_query_string_t */
@@ -401,6 +403,11 @@ add_param(search_t *s, const search_param_t *p)
     }
 
     param = hie_fhir_param(s->type, p->name);
+    s->ignored = param == NULL && s->lenient;
+    if (s->ignored) {
+        return HIE_OK;
+    }
+
     if (param == NULL) {
         return hie_fail(s->err, HIE_INVALID, "",
                         "search parameter \"%.*s\" of %.*s is not served",
@@ -444,10 +451,10 @@ parse_pair(search_t *s, hie_str_t pair)
 }
 
 
-hie_rc_t
-hie_search_parse(const hie_config_t *conf, hie_str_t type, hie_str_t query,
-                 hie_str_t base_url, bool criteria_only, apr_pool_t *pool,
-                 hie_search_t *out, hie_error_t *err)
+static hie_rc_t
+parse_query(const hie_config_t *conf, hie_str_t type, hie_str_t query,
+            hie_str_t base_url, bool criteria_only, bool lenient,
+            apr_pool_t *pool, hie_search_t *out, hie_error_t *err)
 {
     hie_rc_t   rc;
     search_t   s;
@@ -458,7 +465,8 @@ hie_search_parse(const hie_config_t *conf, hie_str_t type, hie_str_t query,
     out->query.type = type;
     out->query.count = conf->fhir.default_count;
 
-    s = (search_t) { conf, type, base_url, pool, criteria_only, out,
+    s = (search_t) { conf, type, base_url, pool, criteria_only, lenient,
+                     false, out,
                      apr_array_make(pool, 4, sizeof(hie_query_token_t)),
                      apr_array_make(pool, 2, sizeof(hie_query_string_t)),
                      apr_array_make(pool, 2, sizeof(hie_str_t)), err };
@@ -470,12 +478,13 @@ hie_search_parse(const hie_config_t *conf, hie_str_t type, hie_str_t query,
             continue;
         }
 
+        s.ignored = false;
         rc = parse_pair(&s, pair);
         if (rc != HIE_OK) {
             return rc;
         }
 
-        if (!hie_str_starts(pair, "_cursor=")) {
+        if (!s.ignored && !hie_str_starts(pair, "_cursor=")) {
             if (rest.len > 0) {
                 hie_buf_addc(&rest, '&');
             }
@@ -501,50 +510,25 @@ hie_search_parse(const hie_config_t *conf, hie_str_t type, hie_str_t query,
 }
 
 
+hie_rc_t
+hie_search_parse(const hie_config_t *conf, hie_str_t type, hie_str_t query,
+                 hie_str_t base_url, bool criteria_only, apr_pool_t *pool,
+                 hie_search_t *out, hie_error_t *err)
+{
+    return parse_query(conf, type, query, base_url, criteria_only, false,
+                       pool, out, err);
+}
+
+
 /*
  * The page.
  */
 
 static void
-add_link(hie_buf_t *b, hie_job_t *job, const char *relation, hie_str_t query,
-         hie_str_t cursor)
-{
-    hie_buf_t  url;
-
-    hie_buf_init(&url, job->pool, 256);
-    hie_buf_adds(&url, job->base_url);
-    hie_buf_addc(&url, '/');
-    hie_buf_adds(&url, job->todo.type);
-    if (query.len > 0 || cursor.len > 0) {
-        hie_buf_addc(&url, '?');
-    }
-
-    hie_buf_adds(&url, query);
-    if (cursor.len > 0) {
-        hie_buf_addz(&url, query.len > 0 ? "&_cursor=" : "_cursor=");
-        hie_buf_adds(&url, cursor);
-    }
-
-    hie_buf_addf(b, "{\"relation\":\"%s\",\"url\":", relation);
-    hie_buf_add_json(b, hie_buf_str(&url));
-    hie_buf_addc(b, '}');
-}
-
-
-static void
 add_entry(hie_buf_t *b, hie_job_t *job, const hie_row_t *row)
 {
-    hie_buf_t  url;
-
-    hie_buf_init(&url, job->pool, 128);
-    hie_buf_adds(&url, job->base_url);
-    hie_buf_addc(&url, '/');
-    hie_buf_adds(&url, row->type);
-    hie_buf_addc(&url, '/');
-    hie_buf_adds(&url, row->id);
-
     hie_buf_addz(b, "{\"fullUrl\":");
-    hie_buf_add_json(b, hie_buf_str(&url));
+    hie_page_full_url(b, job, row);
     hie_buf_addz(b, ",\"resource\":");
     hie_buf_adds(b, row->body);
     hie_buf_addz(b, ",\"search\":{\"mode\":\"match\"}}");
@@ -573,7 +557,7 @@ searchset(hie_job_t *job, const hie_search_t *s, const hie_found_t *found,
     }
 
     hie_buf_addz(&b, ",\"link\":[");
-    add_link(&b, job, "self", s->rest, s->cursor);
+    hie_page_link(&b, job, "self", job->todo.type, s->rest, s->cursor);
     if (found->next != 0) {
         rc = hie_page_seal(job, job->todo.type, s->rest, found->next,
                            &cursor, err);
@@ -582,7 +566,7 @@ searchset(hie_job_t *job, const hie_search_t *s, const hie_found_t *found,
         }
 
         hie_buf_addc(&b, ',');
-        add_link(&b, job, "next", s->rest, cursor);
+        hie_page_link(&b, job, "next", job->todo.type, s->rest, cursor);
     }
 
     hie_buf_addc(&b, ']');
@@ -598,33 +582,6 @@ searchset(hie_job_t *job, const hie_search_t *s, const hie_found_t *found,
 }
 
 
-/* The patients of all rows, for the record. */
-static void
-audit_found(hie_job_t *job, const hie_found_t *found)
-{
-    int        i, j, k;
-    uint64_t  *all;
-
-    for (i = 0, k = 0; i < found->n; i++) {
-        k += found->rows[i].n_patients;
-    }
-
-    all = apr_palloc(job->pool, sizeof(uint64_t) * (size_t) (k + 1));
-    for (i = 0, k = 0; i < found->n; i++) {
-        for (j = 0; j < found->rows[i].n_patients; j++) {
-            /* Pages are mostly about one patient. */
-            if (k == 0 || all[k - 1] != found->rows[i].patients[j]) {
-                all[k++] = found->rows[i].patients[j];
-            }
-        }
-    }
-
-    job->audit.patients = all;
-    job->audit.n_patients = k;
-    job->audit.n_resources = found->n;
-}
-
-
 hie_rc_t
 hie_do_search(hie_job_t *job)
 {
@@ -633,8 +590,9 @@ hie_do_search(hie_job_t *job)
     hie_found_t   found;
     hie_search_t  s;
 
-    rc = hie_search_parse(job->rt->config, job->todo.type, job->todo.query,
-                          job->base_url, false, job->pool, &s, &job->error);
+    rc = parse_query(job->rt->config, job->todo.type, job->todo.query,
+                     job->base_url, false, hie_request_lenient(job),
+                     job->pool, &s, &job->error);
     if (rc != HIE_OK) {
         return rc;
     }
@@ -662,7 +620,7 @@ hie_do_search(hie_job_t *job)
         return rc;
     }
 
-    audit_found(job, &found);
+    hie_audit_rows(job, found.rows, found.n);
     hie_respond(job, 200, body);
     return HIE_OK;
 }

@@ -108,6 +108,7 @@ static bool
 is_content(hie_rc_t rc)
 {
     return rc != HIE_OK && rc != HIE_UNAVAILABLE && rc != HIE_BUSY
+           && rc != HIE_TIMEOUT
            && rc != HIE_CONFLICT;
 }
 

@@ -339,6 +339,7 @@ prepare_create(hie_job_t *job, create_t *c)
     c->w.made_id = hie_str_dup(job->pool, hie_str(id));
     rc = hie_write_prepare(&rules, "", c->w.doc, c->w.type, c->w.made_id, 1,
                            now, &c->put, &job->error);
+    c->put.method = HIE_BY_POST;
     c->w.status = 201;
     c->w.version = 1;
     c->w.updated = now;
@@ -397,7 +398,8 @@ hie_do_create_many(hie_job_t **jobs, hie_rc_t *rcs, int n)
         if (rc == HIE_OK) {
             hie_write_audit(jobs[i], &all[i].w);
             respond_written(jobs[i], &all[i].w);
-        } else if (rc == HIE_BUSY || rc == HIE_UNAVAILABLE || m == 1) {
+        } else if (rc == HIE_BUSY || rc == HIE_TIMEOUT
+                   || rc == HIE_UNAVAILABLE || m == 1) {
             jobs[i]->error = err;
             rcs[i] = rc;
         } else {

@@ -163,6 +163,18 @@ typedef struct {
     hie_str_t    value;    /* normalised: NFKD without marks, case folded */
 } hie_index_string_t;
 
+/* A label of meta. Its key is among the tokens. */
+typedef enum {
+    HIE_LABEL_PROFILE = 1, HIE_LABEL_SECURITY, HIE_LABEL_TAG
+} hie_label_kind_t;
+
+typedef struct {
+    hie_label_kind_t  kind;
+    uint64_t          key;       /* of type, kind and value */
+    hie_str_t         json;      /* a string; a Coding with system and code
+                                    only */
+} hie_label_t;
+
 typedef struct {
     int                  n_patients;
     int                  n_compartment; /* the first so many: by definition of
@@ -174,6 +186,13 @@ typedef struct {
     uint64_t            *tokens;        /* sorted, no repetition */
     int                  n_strings;
     hie_index_string_t  *strings;
+    int                  n_refs;      /* literal references to resources of */
+    hie_str_t           *refs;        /* ours but patients: "Type/id", each
+                                         once */
+    int                  n_labels;
+    hie_label_t         *labels;
+    apr_time_t           care_from;   /* the time of care that it is about, */
+    apr_time_t           care_until;  /* the end excluded; none: both 0 */
 } hie_index_t;
 
 /* `id` is the id under which it is stored. */

@@ -3,6 +3,7 @@
  * parameters, and the patients it belongs to.
  */
 
+#include "fhir/care.h"
 #include "fhir/doc.h"
 #include "fhir/model.h"
 
@@ -24,6 +25,8 @@ typedef struct {
     apr_array_header_t  *tokens;      /* uint64_t */
     apr_array_header_t  *strings;     /* hie_index_string_t */
     apr_array_header_t  *patients;    /* patient_t */
+    apr_array_header_t  *refs;        /* hie_str_t */
+    apr_array_header_t  *labels;      /* hie_label_t */
 } indexer_t;
 
 
@@ -426,6 +429,150 @@ index_patients(indexer_t *ix, const hie_doc_t *d, int type, hie_str_t id,
 }
 
 
+/*
+ * References, and the time of care.
+ */
+
+static int
+compare_str(const void *va, const void *vb)
+{
+    const hie_str_t  *a = va, *b = vb;
+    size_t            len = a->len < b->len ? a->len : b->len;
+    int               rc = memcmp(a->ptr, b->ptr, len);
+
+    return rc != 0 ? rc : (a->len > b->len) - (a->len < b->len);
+}
+
+
+/* Whether the value is a member of this name, written without escapes. */
+static bool
+is_named(const hie_doc_t *d, const hie_tape_t *t, const char *name)
+{
+    size_t  len = strlen(name);
+
+    return (t->flags & HIE_TAPE_MEMBER) && t->start - t->name > len
+           && memcmp(d->text + t->name, name, len) == 0
+           && d->text[t->name + len] == '"';
+}
+
+
+/* Every Reference.reference anywhere; what carries other resources whole
+ * refers to nothing by itself. */
+static void
+take_references(indexer_t *ix, const hie_doc_t *d)
+{
+    const hie_tape_t  *t;
+    hie_reference_t    ref;
+    hie_node_t         n, end = d->nodes[0].size;
+    hie_buf_t          b;
+
+    if (hie_str_eqz(ix->type, "Bundle")) {
+        return;
+    }
+
+    for (n = 1; n < end; n++) {
+        t = &d->nodes[n];
+
+        if (t->kind != HIE_NODE_STRING || !is_named(d, t, "reference")
+            || !hie_fhir_reference(hie_doc_string(d, n, ix->pool), ix->base,
+                                   &ref)
+            || !ref.local || ref.type.len == 0
+            || hie_str_eqz(ref.type, "Patient"))
+        {
+            continue;
+        }
+
+        hie_buf_init(&b, ix->pool, ref.type.len + ref.id.len + 2);
+        hie_buf_adds(&b, ref.type);
+        hie_buf_addc(&b, '/');
+        hie_buf_adds(&b, ref.id);
+        *(hie_str_t *) apr_array_push(ix->refs) = hie_buf_str(&b);
+    }
+}
+
+
+/*
+ * Labels.
+ */
+
+static void
+add_label(indexer_t *ix, hie_label_kind_t kind, hie_str_t json)
+{
+    static const hie_str_t  kinds[] = {
+        [HIE_LABEL_PROFILE] = { "profile", 7 },
+        [HIE_LABEL_SECURITY] = { "security", 8 },
+        [HIE_LABEL_TAG] = { "tag", 3 }
+    };
+
+    hie_str_t     parts[4] = { HIE_STR("label"), ix->type, kinds[kind], json };
+    hie_label_t  *label = apr_array_push(ix->labels);
+
+    label->kind = kind;
+    label->key = hie_hash64_parts(parts, 4);
+    label->json = json;
+    *(uint64_t *) apr_array_push(ix->tokens) = label->key;
+}
+
+
+/* What makes a label the same: the URL, or system and code. Whatever else
+ * stands beside it is the matter of the resource. */
+static void
+take_labels(indexer_t *ix, const hie_doc_t *d, hie_node_t list,
+            hie_label_kind_t kind)
+{
+    hie_node_t  n;
+    hie_str_t   system, code;
+    hie_buf_t   b;
+
+    for (n = hie_doc_first(d, list);
+         n != HIE_NODE_NONE;
+         n = hie_doc_next(d, n))
+    {
+        hie_buf_init(&b, ix->pool, 128);
+
+        if (kind == HIE_LABEL_PROFILE) {
+            code = hie_doc_string(d, n, ix->pool);
+            hie_buf_add_json(&b, code);
+            system = HIE_STR_NONE;
+
+        } else {
+            system = hie_doc_get(d, n, "system", ix->pool);
+            code = hie_doc_get(d, n, "code", ix->pool);
+            hie_buf_addc(&b, '{');
+
+            if (system.len > 0) {
+                hie_buf_addz(&b, "\"system\":");
+                hie_buf_add_json(&b, system);
+            }
+
+            if (code.len > 0) {
+                hie_buf_addz(&b, system.len > 0 ? ",\"code\":"
+                                                : "\"code\":");
+                hie_buf_add_json(&b, code);
+            }
+
+            hie_buf_addc(&b, '}');
+        }
+
+        if (system.len + code.len > 0) {
+            add_label(ix, kind, hie_buf_str(&b));
+        }
+    }
+}
+
+
+static void
+take_meta(indexer_t *ix, const hie_doc_t *d)
+{
+    hie_node_t  meta = hie_doc_member(d, 0, "meta");
+
+    take_labels(ix, d, hie_doc_member(d, meta, "profile"), HIE_LABEL_PROFILE);
+    take_labels(ix, d, hie_doc_member(d, meta, "security"),
+                HIE_LABEL_SECURITY);
+    take_labels(ix, d, hie_doc_member(d, meta, "tag"), HIE_LABEL_TAG);
+}
+
+
 static int
 compare_u64(const void *va, const void *vb)
 {
@@ -507,6 +654,8 @@ hie_fhir_index(const hie_doc_t *d, hie_str_t type, hie_str_t id,
     ix.tokens = apr_array_make(pool, 16, sizeof(uint64_t));
     ix.strings = apr_array_make(pool, 4, sizeof(hie_index_string_t));
     ix.patients = apr_array_make(pool, 4, sizeof(patient_t));
+    ix.refs = apr_array_make(pool, 4, sizeof(hie_str_t));
+    ix.labels = apr_array_make(pool, 4, sizeof(hie_label_t));
     ix.param = hie_model_params + hie_model_params_of[i];
     end = hie_model_params + hie_model_params_of[i + 1];
 
@@ -516,7 +665,14 @@ hie_fhir_index(const hie_doc_t *d, hie_str_t type, hie_str_t id,
     }
 
     index_patients(&ix, d, i, id, out);
+    take_references(&ix, d);
+    take_meta(&ix, d);
+    hie_fhir_care(d, type, pool, &out->care_from, &out->care_until);
 
+    out->n_refs = settle(ix.refs, compare_str);
+    out->refs = (hie_str_t *) ix.refs->elts;
+    out->n_labels = ix.labels->nelts;
+    out->labels = (hie_label_t *) ix.labels->elts;
     out->n_tokens = settle(ix.tokens, compare_u64);
     out->tokens = (uint64_t *) ix.tokens->elts;
     out->n_strings = settle(ix.strings, compare_strings);

@@ -230,6 +230,16 @@ hie_result_i64(const PGresult *res, int row, int col)
 }
 
 
+int
+hie_result_i16(const PGresult *res, int row, int col)
+{
+    uint16_t  be;
+
+    memcpy(&be, PQgetvalue(res, row, col), sizeof(be));
+    return (int16_t) be16toh(be);
+}
+
+
 bool
 hie_result_bool(const PGresult *res, int row, int col)
 {
@@ -277,6 +287,35 @@ hie_result_keys(const PGresult *res, int row, int col, apr_pool_t *pool,
     }
 
     return keys;
+}
+
+
+hie_str_t *
+hie_result_texts(const PGresult *res, int row, int col, apr_pool_t *pool,
+                 int *n)
+{
+    const char  *at = PQgetvalue(res, row, col);
+    size_t       len = (size_t) PQgetlength(res, row, col);
+    hie_str_t   *texts;
+    uint32_t     be;
+    int          i;
+
+    *n = 0;
+    if (len < ARRAY_HEADER) {
+        return NULL;
+    }
+
+    memcpy(&be, at + 12, sizeof(be));
+    *n = (int) be32toh(be);
+    texts = apr_palloc(pool, (size_t) *n * sizeof(*texts));
+    at += ARRAY_HEADER;
+    for (i = 0; i < *n; i++) {
+        memcpy(&be, at, sizeof(be));
+        texts[i] = (hie_str_t) { at + 4, be32toh(be) };
+        at += 4 + texts[i].len;
+    }
+
+    return texts;
 }
 
 

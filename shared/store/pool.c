@@ -31,6 +31,50 @@ hie_store_clock(void)
 }
 
 
+/* By the clock; 0: none. */
+static _Thread_local int64_t  thread_deadline;
+
+
+void
+hie_store_deadline(int timeout_ms)
+{
+    thread_deadline = timeout_ms == 0 ? 0 : hie_store_clock() + timeout_ms;
+}
+
+
+hie_rc_t
+hie_store_in_time(hie_error_t *err)
+{
+    if (thread_deadline == 0 || hie_store_clock() < thread_deadline) {
+        return HIE_OK;
+    }
+    return hie_fail(err, HIE_TIMEOUT, "",
+                    "the request took longer than it may");
+}
+
+
+/* When a wait for a connection ends. */
+static int64_t
+acquire_deadline(const hie_store_t *s)
+{
+    int64_t  until = hie_store_clock() + s->conf->database.acquire_timeout;
+
+    return thread_deadline != 0 && thread_deadline < until ? thread_deadline
+                                                           : until;
+}
+
+
+/* The longest that a statement may take. */
+static int
+statement_timeout(const hie_config_t *conf)
+{
+    int  timeout = conf->database.statement_timeout;
+
+    return conf->fhir.timeout > 0 && conf->fhir.timeout < timeout
+           ? conf->fhir.timeout : timeout;
+}
+
+
 hie_rc_t
 hie_store_open(apr_pool_t *pool, const hie_config_t *conf, hie_store_t **out,
                hie_error_t *err)
@@ -117,7 +161,7 @@ connect_server(const hie_config_t *conf)
 static hie_rc_t
 set_up_session(hie_store_t *s, hie_conn_t *c, bool check, hie_error_t *err)
 {
-    int         timeout = s->conf->database.statement_timeout;
+    int         timeout = statement_timeout(s->conf);
     char        sql[640];
     PGresult   *res;
     hie_rc_t    rc = HIE_OK;
@@ -246,8 +290,7 @@ hie_store_acquire(hie_store_t *s, bool fresh, hie_conn_t **out,
 
     pthread_mutex_lock(&s->lock);
     if (s->n_idle == 0 && s->n_empty == 0
-        && !wait_freed(s, hie_store_clock()
-                          + s->conf->database.acquire_timeout))
+        && !wait_freed(s, acquire_deadline(s)))
     {
         pthread_mutex_unlock(&s->lock);
         return hie_fail(err, HIE_BUSY, "",

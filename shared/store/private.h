@@ -114,6 +114,8 @@ hie_copy_end(hie_copy_t *c);
 /* Values of a binary result. */
 int64_t
 hie_result_i64(const PGresult *res, int row, int col);
+int
+hie_result_i16(const PGresult *res, int row, int col);
 bool
 hie_result_bool(const PGresult *res, int row, int col);
 apr_time_t
@@ -123,6 +125,10 @@ hie_result_str(const PGresult *res, int row, int col);
 uint64_t *
 hie_result_keys(const PGresult *res, int row, int col, apr_pool_t *pool,
                 int *n);
+/* A text[] without nulls. */
+hie_str_t *
+hie_result_texts(const PGresult *res, int row, int col, apr_pool_t *pool,
+                 int *n);
 /* The result lives as long as the pool; spans into it are good so long. */
 void
 hie_result_own(PGresult *res, apr_pool_t *pool);
@@ -172,6 +178,7 @@ struct hie_store_t {
     hie_stmt_t           create;
     hie_stmt_t           create_one;
     hie_stmt_t           strings_one;
+    hie_stmt_t           labels;
     hie_stmt_t           update;
     hie_stmt_t           consents;
 };
@@ -185,6 +192,10 @@ struct hie_store_tx_t {
 
 int64_t
 hie_store_clock(void);                   /* milliseconds, monotonic */
+
+/* HIE_TIMEOUT when the time of this thread (hie_store_deadline) is over. */
+hie_rc_t
+hie_store_in_time(hie_error_t *err);
 
 /* `fresh`: a new connection, because an idle one turned out to be dead. */
 HIE_BLOCKING hie_rc_t

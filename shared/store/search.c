@@ -288,6 +288,7 @@ take_rows(PGresult *res, const hie_query_t *q, apr_pool_t *pool,
     for (i = 0; i < n; i++) {
         row = &out->rows[i];
         row->type = type;
+        row->rid = hie_result_i64(res, i, 1);
         row->id = hie_result_str(res, i, 2);
         row->version = hie_result_i64(res, i, 3);
         row->updated = hie_result_time(res, i, 4);

@@ -8,9 +8,9 @@
  *
  * Errors: HIE_BUSY no connection became free in time; HIE_UNAVAILABLE the
  * database does not answer, or its schema is not the one of this library;
- * HIE_CONFLICT lost against another transaction (try again); HIE_TOO_COSTLY is
- * reported as HIE_BUSY with the statement cancelled; HIE_INTERNAL otherwise,
- * with the SQLSTATE in the log and never a value.
+ * HIE_CONFLICT lost against another transaction (try again); HIE_TIMEOUT the
+ * statement took too long and was cancelled, or the deadline has passed;
+ * HIE_INTERNAL otherwise, with the SQLSTATE in the log and never a value.
  */
 
 #ifndef HIE_STORE_H
@@ -31,6 +31,11 @@ hie_store_open(apr_pool_t *pool, const hie_config_t *conf, hie_store_t **out,
  * `timeout_ms` altogether; a database that is down is no error here. */
 HIE_BLOCKING void
 hie_store_warm(hie_store_t *s, int n, int timeout_ms);
+/* For what this thread asks from now on: after so long (0: never) no further
+ * statement is begun. One that runs then ends by its own time-out, which is
+ * never longer than fhir.timeout. */
+void
+hie_store_deadline(int timeout_ms);
 /* Does the database answer, and is its schema the right one? */
 HIE_BLOCKING hie_rc_t
 hie_store_ping(hie_store_t *s, hie_error_t *err);
@@ -66,6 +71,12 @@ hie_store_actor_key(hie_str_t actor);
 /*
  * Resources.
  */
+
+/* The request that made a version. A row keeps the number. */
+typedef enum {
+    HIE_BY_PUT = 1, HIE_BY_POST, HIE_BY_DELETE, HIE_BY_PATCH
+} hie_method_t;
+
 typedef struct {
     hie_str_t    type;
     hie_str_t    id;
@@ -75,6 +86,8 @@ typedef struct {
     hie_str_t    body;         /* as served; empty when deleted */
     int          n_patients;
     uint64_t    *patients;
+    hie_method_t method;       /* of a row of a history, else 0 */
+    int64_t      rid;          /* its place: of a row that was found */
 } hie_row_t;
 
 /* `version` 0: the current one. HIE_NOT_FOUND also when it is withheld; the
@@ -138,6 +151,106 @@ typedef struct {
 HIE_BLOCKING hie_rc_t
 hie_store_search(hie_store_t *s, const hie_visible_t *v, const hie_query_t *q,
                  apr_pool_t *pool, hie_found_t *out, hie_error_t *err);
+
+
+/*
+ * History: the versions of one resource, of a type, or of several types, each
+ * version once, whether it is the current one or not. Visible versions only:
+ * as by hie_store_read the patients of the current row govern all, besides
+ * the version's own.
+ */
+typedef struct {
+    apr_time_t  updated;
+    int64_t     rid;
+    int64_t     version;
+} hie_history_place_t;
+
+typedef struct {
+    int                   n_types;
+    hie_str_t            *types;     /* one, if there is an id */
+    hie_str_t             id;        /* or empty */
+    apr_time_t            since;     /* made at or after it; 0: any */
+    apr_time_t            until;     /* made before it; 0: any */
+    apr_time_t            current;   /* still current at it; 0: any. What had
+                                        been deleted then is left out */
+    bool                  ascending; /* oldest first */
+    int                   count;     /* rows of the page; with an id 0: only
+                                        the total */
+    bool                  has_after;
+    hie_history_place_t   after;     /* keyset: rows after this place */
+} hie_history_t;
+
+typedef struct {
+    int                   n;
+    hie_row_t            *rows;
+    bool                  more;
+    hie_history_place_t   next;      /* place to go on after, if more */
+    int64_t               total;     /* of one resource; else -1 */
+} hie_versions_t;
+
+HIE_BLOCKING hie_rc_t
+hie_store_history(hie_store_t *s, const hie_visible_t *v,
+                  const hie_history_t *q, apr_pool_t *pool,
+                  hie_versions_t *out, hie_error_t *err);
+
+
+/*
+ * Everything about a patient or an encounter: the resource itself (class 0),
+ * what mentions it (class 1), and the resources that these refer to and that
+ * are of types outside of the compartment (class 2). Visible rows only; that
+ * the resource itself is visible is for the caller to find out.
+ */
+typedef struct {
+    hie_str_t         type;          /* Patient or Encounter */
+    hie_str_t         id;
+    uint64_t         *patients;      /* whose compartments it is in */
+    int               n_patients;
+    bool              may_all;       /* may read all types, or */
+    int               n_may;         /* these */
+    const hie_str_t  *may;
+    int               n_support;     /* those among them of class 2 */
+    const hie_str_t  *support;
+    bool              want_all;      /* wants all of them, or */
+    int               n_want;        /* these types */
+    const hie_str_t  *want;
+    apr_time_t        since;         /* made at or after it; 0: any */
+    apr_time_t        from;          /* time of care; 0: any */
+    apr_time_t        until;
+    int               count;
+    int               after_class;   /* keyset: rows after this place */
+    int64_t           after_rid;     /* of the class; -1: none yet */
+} hie_everything_t;
+
+typedef struct {
+    bool        self;                /* the resource itself is known to be
+                                        there and visible; false: ask */
+    int         n;
+    hie_row_t  *rows;                /* without version and time */
+    int        *classes;
+    bool        more;
+    int         next_class;
+    int64_t     next_rid;
+} hie_all_t;
+
+HIE_BLOCKING hie_rc_t
+hie_store_everything(hie_store_t *s, const hie_visible_t *v,
+                     const hie_everything_t *q, apr_pool_t *pool,
+                     hie_all_t *out, hie_error_t *err);
+
+
+/*
+ * The labels that visible resources of these types have: each value once for
+ * a kind, sorted.
+ */
+typedef struct {
+    hie_label_kind_t  kind;
+    hie_str_t         json;
+} hie_used_label_t;
+
+HIE_BLOCKING hie_rc_t
+hie_store_labels(hie_store_t *s, const hie_visible_t *v,
+                 const hie_str_t *types, int n_types, apr_pool_t *pool,
+                 hie_used_label_t **out, int *n, hie_error_t *err);
 
 
 /*
@@ -225,6 +338,7 @@ typedef struct {
     int64_t                   version;   /* 1: new; else the successor of the
                                             row got by hie_store_current */
     apr_time_t                updated;
+    hie_method_t              method;    /* 0: PUT, or DELETE without a body */
     hie_str_t                 body;      /* empty: deleted; the row keeps its
                                             patients, index is not used */
     const hie_index_t        *index;

@@ -101,11 +101,13 @@ state_result(const char *state, hie_error_t *err)
         return hie_fail(err, HIE_CONFLICT, "",
                         "another transaction changed the same data");
     }
-    if (is_state(state, "57014") || is_state(state, "55P03")
-        || is_state(state, "53") || is_state(state, "25P03"))
-    {
-        return hie_fail(err, HIE_BUSY, "",
+    if (is_state(state, "57014") || is_state(state, "55P03")) {
+        return hie_fail(err, HIE_TIMEOUT, "",
                         "the database could not do this in time");
+    }
+    if (is_state(state, "53") || is_state(state, "25P03")) {
+        return hie_fail(err, HIE_BUSY, "",
+                        "the database has no capacity for this now");
     }
     if (is_state(state, "22021") || is_state(state, "22P05")) {
         return hie_fail(err, HIE_INVALID, "",
@@ -539,6 +541,10 @@ hie_store_query(hie_store_t *s, const hie_stmt_t *st, const hie_params_t *p,
         return rc;
     }
     for (;;) {
+        rc = hie_store_in_time(err);
+        if (rc != HIE_OK) {
+            return rc;
+        }
         rc = hie_store_acquire(s, again, &c, err);
         if (rc != HIE_OK) {
             return rc;
@@ -577,7 +583,8 @@ hie_store_run_together(hie_store_t *s, hie_op_t *ops, int n, hie_error_t *err)
     hie_store_release(s, c);
 
     /* What took too long for all takes too long for each. */
-    return wire == HIE_WIRE_ERROR && rc == HIE_BUSY ? HIE_WIRE_TIMEOUT : wire;
+    return wire == HIE_WIRE_ERROR && (rc == HIE_BUSY || rc == HIE_TIMEOUT)
+           ? HIE_WIRE_TIMEOUT : wire;
 }
 
 
@@ -610,7 +617,7 @@ hie_store_tx_copy(hie_store_tx_t *tx, const char *sql, hie_str_t data,
 static hie_rc_t
 lost_to(const hie_conn_t *c, hie_rc_t rc, hie_error_t *err)
 {
-    return rc == HIE_BUSY && c->lock_timeout
+    return rc == HIE_TIMEOUT && c->lock_timeout
            ? hie_fail(err, HIE_CONFLICT, "",
                       "another transaction keeps the same data")
            : rc;
@@ -628,6 +635,10 @@ hie_store_tx_run(hie_store_tx_t *tx, hie_op_t *ops, int n, hie_error_t *err)
     hie_rc_t      rc;
     bool          again = false;
 
+    rc = hie_store_in_time(err);
+    if (rc != HIE_OK) {
+        return rc;
+    }
     if (tx->begun) {
         if (tx->conn == NULL) {
             return hie_fail(err, HIE_UNAVAILABLE, "",

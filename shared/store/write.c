@@ -16,31 +16,52 @@
 #define PART(array, from, to)                                                 \
     "(" array "::bigint[])[" from " + 1 : " to "]"
 
+/* Labels that nobody had before. In one order, so that two transactions which
+ * have the same new ones do not wait for each other. */
+#define LABELS(key, kind, type, value)                                        \
+    "INSERT INTO hie.label (key, kind, type, value)"                          \
+    " SELECT DISTINCT ON (u.key) u.key, u.kind, u.type, u.value"              \
+    " FROM unnest(" key "::bigint[], " kind "::int[], " type "::text[], "     \
+    value "::text[]) AS u(key, kind, type, value)"                            \
+    " WHERE NOT EXISTS (SELECT FROM hie.label k WHERE k.key = u.key)"         \
+    " ORDER BY u.key ON CONFLICT DO NOTHING"
+
 static const char  create_sql[] =
     "WITH d AS MATERIALIZED ("
     "SELECT nextval('hie.resource_rid') AS rid, u.*"
     " FROM unnest($1::text[], $2::text[], $3::timestamptz[], $4::bytea[],"
-    " $5::int[], $6::int[], $7::int[], $8::int[])"
-    " AS u(type, id, updated, body, p0, p1, t0, t1)), "
+    " $5::int[], $6::int[], $7::int[], $8::int[], $15::int[],"
+    " $16::timestamptz[], $17::timestamptz[], $18::int[], $19::int[])"
+    " AS u(type, id, updated, body, p0, p1, t0, t1, method, care_from,"
+    " care_until, r0, r1)), "
     "w AS (INSERT INTO hie.resource"
-    " (rid, version, updated, deleted, type, id, patients, tokens, body)"
-    " SELECT d.rid, 1, d.updated, false, d.type, d.id,"
-    " " PART("$9", "d.p0", "d.p1") ", " PART("$10", "d.t0", "d.t1") ", d.body"
+    " (rid, version, updated, care_from, care_until, method, deleted, type,"
+    " id, patients, tokens, refs, body)"
+    " SELECT d.rid, 1, d.updated, d.care_from, d.care_until, d.method, false,"
+    " d.type, d.id,"
+    " " PART("$9", "d.p0", "d.p1") ", " PART("$10", "d.t0", "d.t1") ","
+    " ($20::text[])[d.r0 + 1 : d.r1], d.body"
     " FROM d), "
     "a AS (SELECT array_agg(d.rid) AS rids FROM d), "
     "t AS (INSERT INTO hie.resource_string (rid, type, param, value)"
     " SELECT (SELECT a.rids FROM a)[s.ord], s.type, s.param, s.value"
     " FROM unnest($11::int[], $12::text[], $13::text[], $14::text[])"
-    " AS s(ord, type, param, value)) "
+    " AS s(ord, type, param, value)), "
+    "l AS (" LABELS("$21", "$22", "$23", "$24") ") "
     "SELECT count(*) FROM d";
 
 /* One resource by itself, which is the rule over HTTP: a statement without
  * arrays to take apart takes half of the time. */
 static const char  create_one_sql[] =
     "INSERT INTO hie.resource"
-    " (rid, version, updated, deleted, type, id, patients, tokens, body)"
-    " VALUES (nextval('hie.resource_rid'), 1, $3::timestamptz, false,"
-    " $1::text, $2::text, $4::bigint[], $5::bigint[], $6::bytea)";
+    " (rid, version, updated, care_from, care_until, method, deleted, type,"
+    " id, patients, tokens, refs, body)"
+    " VALUES (nextval('hie.resource_rid'), 1, $3::timestamptz,"
+    " $7::timestamptz, $8::timestamptz, $9::bigint, false,"
+    " $1::text, $2::text, $4::bigint[], $5::bigint[], $10::text[],"
+    " $6::bytea)";
+
+static const char  labels_sql[] = LABELS("$1", "$2", "$3", "$4");
 
 static const char  strings_one_sql[] =
     "INSERT INTO hie.resource_string (rid, type, param, value)"
@@ -51,26 +72,33 @@ static const char  update_sql[] =
     "WITH d AS MATERIALIZED ("
     "SELECT u.*"
     " FROM unnest($1::text[], $2::text[], $3::timestamptz[], $4::bytea[],"
-    " $5::int[], $6::int[], $7::int[], $8::int[], $15::bigint[])"
-    " WITH ORDINALITY"
-    " AS u(type, id, updated, body, p0, p1, t0, t1, version, ord)), "
+    " $5::int[], $6::int[], $7::int[], $8::int[], $15::int[],"
+    " $16::timestamptz[], $17::timestamptz[], $18::int[], $19::int[],"
+    " $25::bigint[]) WITH ORDINALITY"
+    " AS u(type, id, updated, body, p0, p1, t0, t1, method, care_from,"
+    " care_until, r0, r1, version, ord)), "
     "h AS (INSERT INTO hie.resource_history"
-    " (version, updated, deleted, type, id, patients, body)"
-    " SELECT r.version, r.updated, r.deleted, r.type, r.id, r.patients, r.body"
+    " (rid, version, updated, superseded, method, deleted, type, id,"
+    " patients, body)"
+    " SELECT r.rid, r.version, r.updated, d.updated, r.method, r.deleted,"
+    " r.type, r.id, r.patients, r.body"
     " FROM d JOIN hie.resource r ON r.type = d.type AND r.id = d.id"
     " AND r.version = d.version - 1), "
     "w AS (UPDATE hie.resource r SET version = d.version,"
-    " updated = d.updated, deleted = (d.body = ''),"
+    " updated = d.updated, care_from = d.care_from,"
+    " care_until = d.care_until, method = d.method, deleted = (d.body = ''),"
     " patients = CASE WHEN d.body = '' THEN r.patients"
     " ELSE " PART("$9", "d.p0", "d.p1") " END,"
-    " tokens = " PART("$10", "d.t0", "d.t1") ", body = d.body"
+    " tokens = " PART("$10", "d.t0", "d.t1") ","
+    " refs = ($20::text[])[d.r0 + 1 : d.r1], body = d.body"
     " FROM d WHERE r.type = d.type AND r.id = d.id"
     " AND r.version = d.version - 1 RETURNING r.rid, d.ord), "
     "x AS (DELETE FROM hie.resource_string s USING w WHERE s.rid = w.rid), "
     "t AS (INSERT INTO hie.resource_string (rid, type, param, value)"
     " SELECT w.rid, s.type, s.param, s.value"
     " FROM unnest($11::int[], $12::text[], $13::text[], $14::text[])"
-    " AS s(ord, type, param, value) JOIN w ON w.ord = s.ord) "
+    " AS s(ord, type, param, value) JOIN w ON w.ord = s.ord), "
+    "l AS (" LABELS("$21", "$22", "$23", "$24") ") "
     "SELECT CASE WHEN count(*) = cardinality($1::text[]) THEN count(*)"
     " ELSE hie.conflict() END FROM w";
 
@@ -94,6 +122,7 @@ hie_write_statements(hie_store_t *s)
     hie_store_stmt(&s->create, create_sql);
     hie_store_stmt(&s->create_one, create_one_sql);
     hie_store_stmt(&s->strings_one, strings_one_sql);
+    hie_store_stmt(&s->labels, labels_sql);
     hie_store_stmt(&s->update, update_sql);
     hie_store_stmt(&s->consents, consents_sql);
     hie_store_stmt(&s->locks, "SELECT count(*) FROM (SELECT CASE WHEN u.shared"
@@ -246,6 +275,8 @@ typedef struct {
     hie_array_t    type, id, updated, body, p0, p1, t0, t1, version;
     hie_array_t    patients, tokens;
     hie_array_t    s_ord, s_type, s_param, s_value;
+    hie_array_t    method, care_from, care_until, r0, r1, refs;
+    hie_array_t    l_key, l_kind, l_type, l_value;
     hie_params_t   params;
 } put_rows_t;
 
@@ -269,6 +300,82 @@ init_rows(put_rows_t *w, apr_pool_t *pool, size_t body_size)
     hie_array_init(&w->s_type, pool, HIE_PG_TEXT, 128);
     hie_array_init(&w->s_param, pool, HIE_PG_TEXT, 128);
     hie_array_init(&w->s_value, pool, HIE_PG_TEXT, 128);
+    hie_array_init(&w->method, pool, HIE_PG_INT4, 16);
+    hie_array_init(&w->care_from, pool, HIE_PG_TIMESTAMPTZ, 16);
+    hie_array_init(&w->care_until, pool, HIE_PG_TIMESTAMPTZ, 16);
+    hie_array_init(&w->r0, pool, HIE_PG_INT4, 16);
+    hie_array_init(&w->r1, pool, HIE_PG_INT4, 16);
+    hie_array_init(&w->refs, pool, HIE_PG_TEXT, 128);
+    hie_array_init(&w->l_key, pool, HIE_PG_INT8, 64);
+    hie_array_init(&w->l_kind, pool, HIE_PG_INT4, 64);
+    hie_array_init(&w->l_type, pool, HIE_PG_TEXT, 64);
+    hie_array_init(&w->l_value, pool, HIE_PG_TEXT, 256);
+}
+
+
+static hie_method_t
+put_method(const hie_put_t *put)
+{
+    if (put->body.len == 0) {
+        return HIE_BY_DELETE;
+    }
+    return put->method != 0 ? put->method : HIE_BY_PUT;
+}
+
+
+/* The ends of the numbers are PostgreSQL's infinities. A year of four digits
+ * is never too much for the difference. */
+static int64_t
+care_time(apr_time_t t)
+{
+    return t == INT64_MIN || t == INT64_MAX ? t : t - HIE_PG_EPOCH;
+}
+
+
+static int64_t
+care_from(const hie_index_t *x)
+{
+    return care_time(x->care_from < x->care_until ? x->care_from : INT64_MIN);
+}
+
+
+static int64_t
+care_until(const hie_index_t *x)
+{
+    return care_time(x->care_from < x->care_until ? x->care_until
+                                                  : INT64_MAX);
+}
+
+
+/* What the resource tells about other things than itself: the time of care,
+ * and what it refers to. */
+static void
+add_relations(put_rows_t *w, const hie_index_t *x)
+{
+    int  i;
+
+    hie_array_i64(&w->care_from, care_from(x));
+    hie_array_i64(&w->care_until, care_until(x));
+
+    hie_array_i32(&w->r0, (int32_t) w->refs.n);
+    for (i = 0; i < x->n_refs; i++) {
+        hie_array_str(&w->refs, x->refs[i]);
+    }
+    hie_array_i32(&w->r1, (int32_t) w->refs.n);
+}
+
+
+static void
+add_labels(put_rows_t *w, hie_str_t type, const hie_index_t *x)
+{
+    int  i;
+
+    for (i = 0; i < x->n_labels; i++) {
+        hie_array_i64(&w->l_key, (int64_t) x->labels[i].key);
+        hie_array_i32(&w->l_kind, x->labels[i].kind);
+        hie_array_str(&w->l_type, type);
+        hie_array_str(&w->l_value, x->labels[i].json);
+    }
 }
 
 
@@ -285,6 +392,9 @@ add_row(put_rows_t *w, const hie_put_t *put)
     hie_array_time(&w->updated, put->updated);
     hie_array_str(&w->body, put->body);
     hie_array_i64(&w->version, put->version);
+    hie_array_i32(&w->method, put_method(put));
+    add_relations(w, x);
+    add_labels(w, put->type, x);
 
     hie_array_i32(&w->p0, (int32_t) w->patients.n);
     for (i = 0; i < x->n_patients; i++) {
@@ -327,6 +437,16 @@ row_params(put_rows_t *w, apr_pool_t *pool, bool update)
     hie_params_array(p, &w->s_type);
     hie_params_array(p, &w->s_param);
     hie_params_array(p, &w->s_value);
+    hie_params_array(p, &w->method);
+    hie_params_array(p, &w->care_from);
+    hie_params_array(p, &w->care_until);
+    hie_params_array(p, &w->r0);
+    hie_params_array(p, &w->r1);
+    hie_params_array(p, &w->refs);
+    hie_params_array(p, &w->l_key);
+    hie_params_array(p, &w->l_kind);
+    hie_params_array(p, &w->l_type);
+    hie_params_array(p, &w->l_value);
     if (update) {
         hie_params_array(p, &w->version);
     }
@@ -441,7 +561,7 @@ check_put(const hie_put_t *put, hie_error_t *err)
 
 /* What one call writes, by statement. */
 typedef struct {
-    hie_params_t     one, strings;
+    hie_params_t     one, strings, labels;
     put_rows_t       create;
     put_rows_t       update;
     put_consents_t   consents;
@@ -458,23 +578,11 @@ add_op(put_t *w, const hie_stmt_t *st, const hie_params_t *p)
 
 
 static void
-collect_one(put_t *w, hie_store_tx_t *tx, const hie_put_t *put)
+collect_strings(put_t *w, hie_store_tx_t *tx, const hie_put_t *put)
 {
     const hie_index_t  *x = put->index;
     hie_array_t        *param, *value;
     int                 i;
-
-    hie_params_init(&w->one, tx->pool);
-    hie_params_str(&w->one, put->type);
-    hie_params_str(&w->one, put->id);
-    hie_params_i64(&w->one, put->updated - HIE_PG_EPOCH);
-    hie_params_keys(&w->one, x->patients, x->n_patients);
-    hie_params_keys(&w->one, x->tokens, x->n_tokens);
-    hie_params_str(&w->one, put->body);
-    add_op(w, &tx->store->create_one, &w->one);
-    if (x->n_strings == 0) {
-        return;
-    }
 
     param = apr_palloc(tx->pool, sizeof(*param));
     value = apr_palloc(tx->pool, sizeof(*value));
@@ -489,6 +597,55 @@ collect_one(put_t *w, hie_store_tx_t *tx, const hie_put_t *put)
     hie_params_array(&w->strings, param);
     hie_params_array(&w->strings, value);
     add_op(w, &tx->store->strings_one, &w->strings);
+}
+
+
+static void
+collect_labels(put_t *w, hie_store_tx_t *tx, const hie_put_t *put)
+{
+    put_rows_t  *rows = &w->create;
+
+    init_rows(rows, tx->pool, 0);
+    add_labels(rows, put->type, put->index);
+    hie_params_init(&w->labels, tx->pool);
+    hie_params_array(&w->labels, &rows->l_key);
+    hie_params_array(&w->labels, &rows->l_kind);
+    hie_params_array(&w->labels, &rows->l_type);
+    hie_params_array(&w->labels, &rows->l_value);
+    add_op(w, &tx->store->labels, &w->labels);
+}
+
+
+static void
+collect_one(put_t *w, hie_store_tx_t *tx, const hie_put_t *put)
+{
+    const hie_index_t  *x = put->index;
+    hie_array_t        *refs = apr_palloc(tx->pool, sizeof(*refs));
+    int                 i;
+
+    hie_array_init(refs, tx->pool, HIE_PG_TEXT, 128);
+    for (i = 0; i < x->n_refs; i++) {
+        hie_array_str(refs, x->refs[i]);
+    }
+
+    hie_params_init(&w->one, tx->pool);
+    hie_params_str(&w->one, put->type);
+    hie_params_str(&w->one, put->id);
+    hie_params_i64(&w->one, put->updated - HIE_PG_EPOCH);
+    hie_params_keys(&w->one, x->patients, x->n_patients);
+    hie_params_keys(&w->one, x->tokens, x->n_tokens);
+    hie_params_str(&w->one, put->body);
+    hie_params_i64(&w->one, care_from(x));
+    hie_params_i64(&w->one, care_until(x));
+    hie_params_i64(&w->one, put_method(put));
+    hie_params_array(&w->one, refs);
+    add_op(w, &tx->store->create_one, &w->one);
+    if (x->n_strings > 0) {
+        collect_strings(w, tx, put);
+    }
+    if (x->n_labels > 0) {
+        collect_labels(w, tx, put);
+    }
 }
 
 

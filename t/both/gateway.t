@@ -128,6 +128,7 @@ def _(s):
         r = ask(s, method, f"/Patient/{p}", scope="system/*.cruds",
                 body=patient(p) if method != "DELETE" else None)
         equal(r.status, 405, method)
+        equal(r.get("Allow"), "GET, HEAD", "Allow")
         r.issue()
     equal(s.stand.backend.seen(), [], "requests that came through")
 

@@ -295,7 +295,7 @@ test_results(void **state)
 {
     int  rc;
 
-    for (rc = HIE_INVALID; rc <= HIE_UNAVAILABLE; rc++) {
+    for (rc = HIE_INVALID; rc <= HIE_TIMEOUT; rc++) {
         assert_in_range(hie_rc_status((hie_rc_t) rc), 400, 503);
         assert_true(strlen(hie_rc_issue((hie_rc_t) rc)) > 0);
     }
@@ -506,6 +506,97 @@ test_time(void **state)
 
 
 static void
+assert_moment(const char *text, bool query, const char *first,
+              const char *after)
+{
+    apr_time_t  a, b;
+    char        out[HIE_INSTANT_LEN + 1];
+
+    if (!hie_time_parse(hie_str(text), query, &a, &b)) {
+        fail_msg("%s", text);
+    }
+    hie_time_instant(out, a);
+    assert_string_equal(out, first);
+    hie_time_instant(out, b);
+    assert_string_equal(out, after);
+}
+
+
+/* R4 section 2.24.0.1, and for queries 3.1.1.4.7. */
+static void
+test_moments(void **state)
+{
+    static const char *const  never[] = {
+        "", "202", "0000", "2020-", "2020-00", "2020-13", "2020-02-30",
+        "2021-02-29", "2020-1-1", "2020-01-01T", "2020-01-01T24:00:00Z",
+        "2020-01-01T10Z", "2020-01-01T10:60:00Z", "2020T10:00:00Z",
+        "2020-01-01T10:00:00.Z", "2020-01-01T10:00:00+15:00",
+        "2020-01-01T10:00:00Zx", "2020-01-01 10:00:00Z", "yesterday"
+    };
+    static const char *const  only_in_query[] = {
+        "2020-01-01T10:00", "2020-01-01T10:00Z", "2020-01-01T10:00:00",
+        "2020-01-01T10:00:00 01:00"
+    };
+    apr_time_t                a, b;
+    size_t                    i;
+
+    assert_moment("2020", false, "2020-01-01T00:00:00.000Z",
+                  "2021-01-01T00:00:00.000Z");
+    assert_moment("2020-02", false, "2020-02-01T00:00:00.000Z",
+                  "2020-03-01T00:00:00.000Z");
+    assert_moment("1960-12-31", true, "1960-12-31T00:00:00.000Z",
+                  "1961-01-01T00:00:00.000Z");
+    assert_moment("2020-01-01T01:00:00+02:00", false,
+                  "2019-12-31T23:00:00.000Z", "2019-12-31T23:00:01.000Z");
+    assert_moment("2020-01-01T01:00:00 02:00", true,
+                  "2019-12-31T23:00:00.000Z", "2019-12-31T23:00:01.000Z");
+    assert_moment("2020-01-01T10:30", true, "2020-01-01T10:30:00.000Z",
+                  "2020-01-01T10:31:00.000Z");
+
+    assert_true(hie_time_parse(HIE_STR("2020-01-01T00:00:00.1234567Z"), false,
+                               &a, &b));
+    assert_int_equal(a % APR_USEC_PER_SEC, 123456);
+    assert_int_equal(b - a, 1);
+
+    for (i = 0; i < sizeof(never) / sizeof(never[0]); i++) {
+        if (hie_time_parse(hie_str(never[i]), true, &a, &b)
+            || hie_time_parse(hie_str(never[i]), false, &a, &b))
+        {
+            fail_msg("%s", never[i]);
+        }
+    }
+    for (i = 0; i < sizeof(only_in_query) / sizeof(only_in_query[0]); i++) {
+        assert_true(hie_time_parse(hie_str(only_in_query[i]), true, &a, &b));
+        assert_false(hie_time_parse(hie_str(only_in_query[i]), false, &a,
+                                    &b));
+    }
+}
+
+
+static void
+test_http_dates(void **state)
+{
+    static const char *const  wrong[] = {
+        "", "Sun, 06 Nov 1994 08:49:37 UTC", "Sun, 31 Nov 1994 08:49:37 GMT",
+        "Sun, 06 Nix 1994 08:49:37 GMT", "Sun, 06 Nov 1994 24:49:37 GMT",
+        "Sunday, 06-Nov-94 08:49:37 GMT", "Sun Nov  6 08:49:37 1994",
+        "Sun, 00 Nov 1994 08:49:37 GMT", "Sun, 06 Nov 0000 08:49:37 GMT"
+    };
+    apr_time_t                t;
+    size_t                    i;
+
+    assert_true(hie_time_http_parse(HIE_STR("Sun, 06 Nov 1994 08:49:37 GMT"),
+                                    &t));
+    assert_int_equal(t, 784111777 * APR_USEC_PER_SEC);
+    for (i = 0; i < sizeof(wrong) / sizeof(wrong[0]); i++) {
+        if (hie_time_http_parse(hie_str(wrong[i]), &t)) {
+            fail_msg("%s", wrong[i]);
+        }
+    }
+}
+
+
+static void
 test_const_time(void **state)
 {
     assert_true(hie_equal_const_time(HIE_STR("secret"), HIE_STR("secret")));
@@ -693,6 +784,8 @@ main(void)
         cmocka_unit_test(test_hash),
         cmocka_unit_test(test_crc32c),
         cmocka_unit_test(test_time),
+        cmocka_unit_test(test_moments),
+        cmocka_unit_test(test_http_dates),
         cmocka_unit_test(test_const_time),
         cmocka_unit_test(test_log),
         cmocka_unit_test(test_log_default),

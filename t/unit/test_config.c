@@ -132,6 +132,11 @@ test_defaults(void **state)
     assert_int_equal(c->fhir.max_count, 1000);
     assert_true(c->fhir.update_create);
     assert_null(c->fhir.public_url);
+    assert_int_equal(c->fhir.everything_max, 5000);
+    assert_int_equal(c->fhir.timeout, 30000);
+    assert_string_equal(c->fhir.cache_control, "no-store");
+    assert_int_equal(c->fhir.n_cors_origins, 0);
+    assert_int_equal(c->fhir.cors_max_age, 600);
     assert_int_equal(c->gateway.max_body, 16 * 1024 * 1024);
     assert_int_equal(c->mllp.max_message, 4 * 1024 * 1024);
     assert_string_equal(c->mllp.identifier_system, "urn:id:");
@@ -162,7 +167,9 @@ test_everything(void **state)
         "consent: { default: permit }\n"
         "fhir: { max_body: 1M, max_depth: 10, max_entries: 7,\n"
         "  default_count: 5, max_count: 5, update_create: false,\n"
-        "  public_url: 'https://hie.example:8443' }\n"
+        "  public_url: 'https://hie.example:8443', everything_max: 9,\n"
+        "  timeout: 2s, cache_control: private,\n"
+        "  cors: { origins: ['https://a.example:8', '*'], max_age: 0 } }\n"
         "gateway: { max_body: 2m }\n"
         "mllp: { max_message: 512K, identifier_system: 'urn:oid:',\n"
         "  timezone: -05:30 }\n");
@@ -209,6 +216,13 @@ test_everything(void **state)
     assert_int_equal(c->fhir.max_count, 5);
     assert_false(c->fhir.update_create);
     assert_string_equal(c->fhir.public_url, "https://hie.example:8443");
+    assert_int_equal(c->fhir.everything_max, 9);
+    assert_int_equal(c->fhir.timeout, 2000);
+    assert_string_equal(c->fhir.cache_control, "private");
+    assert_int_equal(c->fhir.n_cors_origins, 2);
+    assert_string_equal(c->fhir.cors_origins[0], "https://a.example:8");
+    assert_string_equal(c->fhir.cors_origins[1], "*");
+    assert_int_equal(c->fhir.cors_max_age, 0);
     assert_int_equal(c->gateway.max_body, 2 * 1024 * 1024);
     assert_int_equal(c->mllp.max_message, 512 * 1024);
     assert_string_equal(c->mllp.identifier_system, "urn:oid:");
@@ -296,6 +310,13 @@ test_types(void **state)
         "fhir: { public_url: 'https://hie.example/' }\n",
         "fhir: { public_url: 'https://a@hie.example' }\n",
         "fhir: { public_url: 'ftp://hie.example' }\n",
+        "fhir: { cors: { origins: ['https://a.example/'] } }\n",
+        "fhir: { cors: { origins: [a.example] } }\n",
+        "fhir: { cors: { origins: 'https://a.example' } }\n",
+        "fhir: { cors: { max_age: 90000 } }\n",
+        "fhir: { cors: true }\n",
+        "fhir: { timeout: 0 }\n",
+        "fhir: { cache_control: '' }\n",
         "consent: { default: allow }\n", "consent: { default: true }\n",
         "mllp: { timezone: UTC }\n", "mllp: { timezone: '01:00' }\n",
         "mllp: { timezone: +1:00 }\n", "mllp: { timezone: +01:60 }\n",

@@ -574,6 +574,117 @@ test_patients(void **state)
 }
 
 
+/* Literal references to resources of ours, anywhere; patients have their own
+ * list. */
+static void
+test_refs(void **state)
+{
+    hie_index_t  ix = index_of(
+        "{\"resourceType\":\"Encounter\",\"subject\":{\"reference\":"
+        "\"Patient/p\"},\"participant\":[{\"individual\":{\"reference\":"
+        "\"Practitioner/b\"}},{\"individual\":{\"reference\":"
+        "\"https://hie.example/fhir/Practitioner/a/_history/2\"}},"
+        "{\"individual\":{\"reference\":\"Practitioner/b\"}},"
+        "{\"individual\":{\"reference\":\"https://else/Practitioner/c\"}},"
+        "{\"individual\":{\"reference\":\"#x\"}},{\"individual\":"
+        "{\"reference\":\"urn:uuid:1\"}},{\"individual\":{\"display\":"
+        "\"Practitioner/d\"}}],\"contained\":[{\"resourceType\":"
+        "\"Location\",\"id\":\"x\",\"managingOrganization\":"
+        "{\"reference\":\"Organization/o\"}}]}", "e");
+
+    assert_int_equal(ix.n_refs, 3);
+    is(ix.refs[0], "Organization/o");
+    is(ix.refs[1], "Practitioner/a");
+    is(ix.refs[2], "Practitioner/b");
+
+    ix = index_of("{\"resourceType\":\"Bundle\",\"entry\":[{\"resource\":"
+                  "{\"resourceType\":\"Encounter\",\"serviceProvider\":"
+                  "{\"reference\":\"Organization/o\"}}}]}", "b");
+    assert_int_equal(ix.n_refs, 0);
+}
+
+
+static void
+assert_care(const char *text, const char *from, const char *until)
+{
+    hie_index_t  ix = index_of(text, "x");
+    char         out[HIE_INSTANT_LEN + 1];
+
+    hie_time_instant(out, ix.care_from);
+    assert_string_equal(out, from);
+    hie_time_instant(out, ix.care_until);
+    assert_string_equal(out, until);
+}
+
+
+static void
+test_care(void **state)
+{
+    hie_index_t  ix;
+
+    assert_care("{\"resourceType\":\"Observation\",\"effectiveDateTime\":"
+                "\"2024-03\",\"issued\":\"2025-01-01T00:00:00Z\"}",
+                "2024-03-01T00:00:00.000Z", "2024-04-01T00:00:00.000Z");
+    assert_care("{\"resourceType\":\"Observation\",\"issued\":"
+                "\"2025-01-01T00:00:00Z\"}",
+                "2025-01-01T00:00:00.000Z", "2025-01-01T00:00:01.000Z");
+    assert_care("{\"resourceType\":\"Encounter\",\"period\":{\"start\":"
+                "\"2024-03-01\",\"end\":\"2024-03-02\"}}",
+                "2024-03-01T00:00:00.000Z", "2024-03-03T00:00:00.000Z");
+    assert_care("{\"resourceType\":\"VisionPrescription\",\"dateWritten\":"
+                "\"2024\"}",
+                "2024-01-01T00:00:00.000Z", "2025-01-01T00:00:00.000Z");
+
+    ix = index_of("{\"resourceType\":\"Encounter\",\"period\":{\"start\":"
+                  "\"2024-03-01\"}}", "x");
+    assert_true(ix.care_until == INT64_MAX && ix.care_from > 0);
+    ix = index_of("{\"resourceType\":\"Encounter\",\"period\":{\"end\":"
+                  "\"2024-03-01\"}}", "x");
+    assert_true(ix.care_from == INT64_MIN && ix.care_until > 0);
+
+    /* none, one that is none, one that ends before it begins */
+    ix = index_of("{\"resourceType\":\"Patient\",\"birthDate\":\"1970\"}",
+                  "x");
+    assert_true(ix.care_from == 0 && ix.care_until == 0);
+    ix = index_of("{\"resourceType\":\"Observation\","
+                  "\"effectiveDateTime\":\"soon\"}", "x");
+    assert_true(ix.care_from == 0 && ix.care_until == 0);
+    ix = index_of("{\"resourceType\":\"Encounter\",\"period\":{\"start\":"
+                  "\"2024\",\"end\":\"2020\"}}", "x");
+    assert_true(ix.care_from == 0 && ix.care_until == 0);
+}
+
+
+static void
+test_labels(void **state)
+{
+    hie_index_t  ix = index_of(
+        "{\"resourceType\":\"Patient\",\"meta\":{\"profile\":"
+        "[\"http://x/p\"],\"security\":[{\"system\":\"s\",\"code\":\"R\","
+        "\"display\":\"no\"}],\"tag\":[{\"code\":\"a\"},{\"display\":"
+        "\"nothing\"},{\"system\":\"t\"}]}}", "p");
+    hie_index_t  other = index_of(
+        "{\"resourceType\":\"Group\",\"meta\":{\"profile\":"
+        "[\"http://x/p\"]}}", "g");
+    int          i, k, found = 0;
+
+    assert_int_equal(ix.n_labels, 4);
+    is(ix.labels[0].json, "\"http://x/p\"");
+    assert_int_equal(ix.labels[0].kind, HIE_LABEL_PROFILE);
+    is(ix.labels[1].json, "{\"system\":\"s\",\"code\":\"R\"}");
+    is(ix.labels[2].json, "{\"code\":\"a\"}");
+    is(ix.labels[3].json, "{\"system\":\"t\"}");
+    assert_int_not_equal(ix.labels[0].key, other.labels[0].key);
+
+    for (i = 0; i < ix.n_labels; i++) {
+        for (k = 0; k < ix.n_tokens; k++) {
+            found += ix.tokens[k] == ix.labels[i].key;
+        }
+    }
+    assert_int_equal(found, 4);
+}
+
+
 static void
 test_params(void **state)
 {
@@ -848,6 +959,9 @@ main(void)
         cmocka_unit_test(test_batch),
         cmocka_unit_test(test_strings),
         cmocka_unit_test(test_patients),
+        cmocka_unit_test(test_refs),
+        cmocka_unit_test(test_care),
+        cmocka_unit_test(test_labels),
         cmocka_unit_test(test_params),
         cmocka_unit_test(test_bundle),
         cmocka_unit_test(test_bundle_refused),

@@ -786,8 +786,17 @@ test_statement_timeout(void **state)
     hie_store_warm(s, 1, 1000);
     sql("BEGIN; LOCK TABLE hie.resource IN ACCESS EXCLUSIVE MODE");
     assert_int_equal(hie_store_read(s, &all, HIE_STR("Patient"), HIE_STR("x"),
-                                    0, pool, &row, NULL), HIE_BUSY);
+                                    0, pool, &row, NULL), HIE_TIMEOUT);
     sql("ROLLBACK");
+    assert_int_equal(hie_store_read(s, &all, HIE_STR("Patient"), HIE_STR("x"),
+                                    0, pool, &row, NULL), HIE_NOT_FOUND);
+
+    /* a deadline that has passed, and none */
+    hie_store_deadline(1);
+    usleep(2000);
+    assert_int_equal(hie_store_read(s, &all, HIE_STR("Patient"), HIE_STR("x"),
+                                    0, pool, &row, NULL), HIE_TIMEOUT);
+    hie_store_deadline(0);
     assert_int_equal(hie_store_read(s, &all, HIE_STR("Patient"), HIE_STR("x"),
                                     0, pool, &row, NULL), HIE_NOT_FOUND);
     hie_store_close(s);

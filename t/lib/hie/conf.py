@@ -47,6 +47,7 @@ consent:
 fhir:
   max_body: {o.get('max_body', '8m')}
   default_count: {o.get('default_count', 20)}
+  timeout: {o.get('timeout', 30000)}
 {o.get('fhir', '')}
 gateway:
   max_body: {o.get('gateway_max_body', '4m')}

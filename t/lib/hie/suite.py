@@ -19,7 +19,8 @@ RULES = ["--rules=seq=t/both/{gateway,tls}.t",
 
 # Of t/both those that say something about memory; the faults that are slow to
 # bring about are left out.
-SANITIZED = ("rest", "media", "search", "identity", "consent", "gateway",
+SANITIZED = ("rest", "media", "search", "history", "everything", "http",
+             "operations", "identity", "consent", "gateway",
              "audit", "bundle", "abort", "tls", "mllp", "mllp_data")
 
 # Those that let threads meet. Not mpm.t: ThreadSanitizer keeps signals back

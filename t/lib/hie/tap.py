@@ -62,6 +62,14 @@ class Skip(Exception):
     """Raised by a case that cannot run here."""
 
 
+def joined(r, name):
+    """A header's value; a list has the same form whether it was sent in one
+    line or in several."""
+    value = r.get(name)
+    return (", ".join(sorted(v.strip() for v in value.split(",")))
+            if name == "vary" else value)
+
+
 class Session:
     """One case on one server: a connection, an identity of its own, ids of
     its own, and the record of all that was said."""
@@ -122,9 +130,9 @@ class Session:
         return r
 
     def note(self, method, path, r):
-        headers = sorted((n.lower(), "DATE" if n.lower() == "last-modified"
-                          else self.normal(v)) for n, v in r.headers
-                         if n.lower() in HEADERS)
+        names = {n.lower() for n, _ in r.headers} & set(HEADERS)
+        headers = sorted((n, "DATE" if n == "last-modified"
+                          else self.normal(joined(r, n))) for n in names)
         self.exchanges.append((method, self.normal(path), r.status, headers,
                                self.normal(r.body.decode(errors="replace"))))
 

@@ -1,0 +1,357 @@
+/*
+ * $validate (FHIR R4, OperationDefinition Resource-validate): would it be
+ * taken? The answer is always an OperationOutcome with all that was found.
+ */
+
+#include <string.h>
+
+#include <apr_strings.h>
+
+#include "exchange/operation.h"
+#include "validation/validation.h"
+
+typedef struct {
+    hie_job_t        *job;
+    const hie_doc_t  *doc;       /* what is validated */
+    hie_node_t        node;
+    hie_str_t         mode;      /* create, update, delete, or empty */
+    hie_str_t         profile;   /* to be met, or empty */
+    hie_issues_t      issues;
+} validate_t;
+
+
+static void
+lock_validator(void *baton, bool on)
+{
+    hie_runtime_t  *rt = baton;
+
+    if (on) {
+        pthread_mutex_lock(&rt->validator_lock);
+    } else {
+        pthread_mutex_unlock(&rt->validator_lock);
+    }
+}
+
+
+hie_validator_t *
+hie_runtime_validator(hie_runtime_t *rt)
+{
+    hie_validator_t          *v;
+    hie_validator_options_t   options;
+
+    pthread_mutex_lock(&rt->lock);
+    if (rt->validator == NULL) {
+        memset(&options, 0, sizeof(options));
+        options.lock = lock_validator;
+        options.lock_baton = rt;
+        rt->validator = hie_validator_create(hie_pool_create(rt->pool,
+                                                             "hie-validator"),
+                                             &options);
+    }
+
+    v = rt->validator;
+    pthread_mutex_unlock(&rt->lock);
+    return v;
+}
+
+
+/* One issue more, without a place. */
+static void
+add_issue(validate_t *v, hie_issue_severity_t severity, const char *code,
+          const char *text)
+{
+    hie_issue_t  *all;
+
+    all = apr_pcalloc(v->job->pool,
+                      sizeof(*all) * (size_t) (v->issues.n + 1));
+    if (v->issues.n > 0) {
+        memcpy(all, v->issues.issues, sizeof(*all) * (size_t) v->issues.n);
+    }
+
+    all[v->issues.n].severity = severity;
+    all[v->issues.n].code = code;
+    all[v->issues.n].text = hie_str(text);
+    all[v->issues.n].node = HIE_NODE_NONE;
+    v->issues.issues = all;
+    v->issues.n++;
+    v->issues.n_errors += severity <= HIE_ISSUE_ERROR;
+}
+
+
+static hie_rc_t
+set_param(void *baton, hie_str_t name, hie_str_t value)
+{
+    validate_t  *v = baton;
+
+    if (hie_str_eqz(name, "mode")) {
+        if (!hie_str_eqz(value, "create") && !hie_str_eqz(value, "update")
+            && !hie_str_eqz(value, "delete")
+            && !hie_str_eqz(value, "profile"))
+        {
+            return hie_query_bad(v->job, name,
+                                 "create, update, delete or profile");
+        }
+
+        v->mode = value;
+        return HIE_OK;
+    }
+
+    if (hie_str_eqz(name, "profile")) {
+        v->profile = value;
+        return HIE_OK;
+    }
+
+    return HIE_NOT_FOUND;
+}
+
+
+/* Parameters by POST: mode and profile, and the resource. */
+static hie_rc_t
+take_parameters(validate_t *v, const hie_doc_t *d)
+{
+    hie_rc_t    rc;
+    hie_str_t   name, value;
+    hie_node_t  n, resource;
+
+    for (n = hie_doc_first(d, hie_doc_member(d, 0, "parameter"));
+         n != HIE_NODE_NONE;
+         n = hie_doc_next(d, n))
+    {
+        name = hie_doc_get(d, n, "name", v->job->pool);
+        resource = hie_doc_member(d, n, "resource");
+        if (hie_str_eqz(name, "resource") && resource != HIE_NODE_NONE) {
+            v->doc = d;
+            v->node = resource;
+            continue;
+        }
+
+        value = hie_operation_value(d, n, v->job->pool);
+        rc = value.ptr != NULL ? set_param(v, name, value) : HIE_NOT_FOUND;
+        if (rc == HIE_NOT_FOUND) {
+            rc = hie_fail(&v->job->error, HIE_INVALID,
+                          "Parameters.parameter", "expected resource, mode "
+                          "and profile only");
+        }
+
+        if (rc != HIE_OK) {
+            return rc;
+        }
+    }
+
+    return HIE_OK;
+}
+
+
+/* A resource may be sent as it is, or in Parameters. */
+static hie_rc_t
+take_body(validate_t *v)
+{
+    hie_rc_t    rc;
+    hie_str_t   body;
+    hie_doc_t  *d;
+    hie_job_t  *job;
+
+    job = v->job;
+    if (!hie_str_eqz(job->request.method, "POST")) {
+        return HIE_OK;
+    }
+
+    rc = hie_request_body(job, &body);
+    if (rc != HIE_OK || body.len == 0) {
+        return rc;
+    }
+
+    rc = hie_doc_parse(job->pool, body, job->rt->config->fhir.max_depth, &d,
+                       &job->error);
+    if (rc != HIE_OK) {
+        return rc;
+    }
+
+    if (hie_str_eqz(hie_doc_get(d, 0, "resourceType", job->pool),
+                    "Parameters")
+        && !hie_str_eqz(job->todo.type, "Parameters"))
+    {
+        return take_parameters(v, d);
+    }
+
+    v->doc = d;
+    v->node = 0;
+    return HIE_OK;
+}
+
+
+/* Without a resource of the requester's, that which is stored. */
+static hie_rc_t
+take_stored(validate_t *v)
+{
+    hie_rc_t    rc;
+    hie_row_t   row;
+    hie_job_t  *job;
+    hie_doc_t  *d;
+
+    job = v->job;
+    if (job->todo.id.len == 0) {
+        return hie_fail(&job->error, HIE_INVALID, "",
+                        "expected a resource to validate");
+    }
+
+    rc = hie_request_permit(job, HIE_MAY_READ, job->todo.type);
+    if (rc != HIE_OK) {
+        return rc;
+    }
+
+    rc = hie_store_read(job->rt->store, &job->decision->visible,
+                        job->todo.type, job->todo.id, 0, job->pool, &row,
+                        &job->error);
+    if (rc != HIE_OK) {
+        return rc == HIE_NOT_FOUND ? hie_do_read_answer(job, rc, &row) : rc;
+    }
+
+    hie_audit_rows(job, &row, 1);
+    rc = hie_doc_parse(job->pool, row.body, job->rt->config->fhir.max_depth,
+                       &d, &job->error);
+    v->doc = d;
+    v->node = 0;
+    return rc;
+}
+
+
+static bool
+may_any(hie_job_t *job)
+{
+    return hie_access_permits(job->principal, HIE_MAY_READ, job->todo.type)
+           || hie_access_permits(job->principal, HIE_MAY_CREATE,
+                                 job->todo.type)
+           || hie_access_permits(job->principal, HIE_MAY_UPDATE,
+                                 job->todo.type);
+}
+
+
+static void
+validate(validate_t *v)
+{
+    hie_validator_t         *validator;
+    hie_validate_options_t   options;
+
+    validator = hie_runtime_validator(v->job->rt);
+    memset(&options, 0, sizeof(options));
+    options.flags = HIE_VALIDATE_ALL;
+    options.now = apr_time_now();
+    if (v->profile.len > 0 && hie_validator_knows(validator, v->profile)) {
+        options.profiles = &v->profile;
+        options.n_profiles = 1;
+    }
+
+    /* What it returns is in the issues too. */
+    hie_validate(validator, v->doc, v->node, &options, v->job->pool,
+                 &v->issues, NULL);
+
+    if (v->profile.len > 0 && options.n_profiles == 0) {
+        add_issue(v, HIE_ISSUE_ERROR, "not-found",
+                  "the profile is not known here");
+    }
+}
+
+
+/* What is asked of the resource by the place where it is sent. */
+static void
+check_place(validate_t *v)
+{
+    hie_str_t   type, id;
+    hie_job_t  *job;
+
+    job = v->job;
+    type = hie_doc_get(v->doc, v->node, "resourceType", job->pool);
+    if (!hie_str_eq(type, job->todo.type)) {
+        add_issue(v, HIE_ISSUE_ERROR, "invalid",
+                  "the resource is not of the type that the URL names");
+    }
+
+    id = hie_doc_get(v->doc, v->node, "id", job->pool);
+    if (hie_str_eqz(v->mode, "update") && job->todo.id.len > 0
+        && !hie_str_eq(id, job->todo.id))
+    {
+        add_issue(v, HIE_ISSUE_ERROR, "invalid",
+                  "the resource's id must be that of the URL");
+    }
+}
+
+
+/* Whether it may be deleted: it is there, and the token allows it. */
+static hie_rc_t
+judge_delete(validate_t *v)
+{
+    hie_rc_t    rc;
+    hie_job_t  *job;
+
+    job = v->job;
+    if (job->todo.id.len == 0) {
+        return hie_fail(&job->error, HIE_INVALID, "",
+                        "expected the id of a resource in the URL");
+    }
+
+    rc = hie_request_permit(job, HIE_MAY_READ, job->todo.type);
+    if (rc == HIE_OK) {
+        rc = hie_read_exists(job);
+    }
+
+    if (rc == HIE_OK && !hie_access_permits(job->principal, HIE_MAY_DELETE,
+                                            job->todo.type))
+    {
+        add_issue(v, HIE_ISSUE_ERROR, "forbidden",
+                  "the token's scopes do not include the deletion");
+    }
+
+    return rc;
+}
+
+
+static hie_rc_t
+judge(validate_t *v)
+{
+    hie_rc_t  rc;
+
+    if (hie_str_eqz(v->mode, "delete")) {
+        return judge_delete(v);
+    }
+
+    if (v->doc == NULL) {
+        rc = take_stored(v);
+    } else {
+        rc = may_any(v->job) ? HIE_OK
+             : hie_request_permit(v->job, HIE_MAY_READ, v->job->todo.type);
+    }
+
+    if (rc == HIE_OK) {
+        validate(v);
+        check_place(v);
+    }
+
+    return rc;
+}
+
+
+hie_rc_t
+hie_do_validate(hie_job_t *job)
+{
+    hie_rc_t     rc;
+    hie_str_t    used;
+    validate_t   v;
+
+    memset(&v, 0, sizeof(v));
+    v.job = job;
+    rc = hie_query_walk(job, job->request.query, set_param, &v, &used);
+    if (rc == HIE_OK) {
+        rc = take_body(&v);
+    }
+
+    if (rc == HIE_OK) {
+        rc = judge(&v);
+    }
+
+    if (rc == HIE_OK) {
+        hie_respond(job, 200, hie_validation_outcome(job->pool, &v.issues));
+    }
+
+    return rc;
+}

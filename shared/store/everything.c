@@ -1,0 +1,520 @@
+/*
+ * Everything about a patient or an encounter.
+ *
+ * An index finds what mentions the patients. What refers to nothing but these
+ * patients, which is nearly all, is visible as they are: that is asked once,
+ * by the same predicate, and asked row by row of the others.
+ *
+ * Where the page is large enough for all, the rows are read with their bodies
+ * as they lie, and with what they refer to, which is then read by its key:
+ * two statements, and no row is copied or sorted in the database. Else the
+ * page is cut out of all places by one statement.
+ */
+
+#include "store/private.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include <apr_hash.h>
+#include <apr_strings.h>
+#include <apr_tables.h>
+
+/* Pages from so many rows on are tried as a whole. */
+#define WHOLE  200
+
+
+typedef struct {
+    hie_buf_t                sql;
+    hie_params_t             params;
+    apr_pool_t              *pool;
+    const hie_everything_t  *query;
+    const hie_visible_t     *visible;
+    hie_see_t                see;
+    int                      p_patients, p_type, p_id, p_self, p_may, p_want;
+    int                      p_support, p_since, p_from, p_until, p_limit;
+    int                      p_actors;
+} all_t;
+
+
+static int
+add_strings(all_t *w, const hie_str_t *s, int n)
+{
+    hie_array_t  *a = apr_palloc(w->pool, sizeof(*a));
+    int           i;
+
+    hie_array_init(a, w->pool, HIE_PG_TEXT, 1024);
+    for (i = 0; i < n; i++) {
+        hie_array_str(a, s[i]);
+    }
+    hie_params_array(&w->params, a);
+    return w->params.n;
+}
+
+
+static int
+add_i64(all_t *w, int64_t v)
+{
+    hie_params_i64(&w->params, v);
+    return w->params.n;
+}
+
+
+static int
+add_time(all_t *w, apr_time_t t, int64_t none)
+{
+    return add_i64(w, t != 0 ? t - HIE_PG_EPOCH : none);
+}
+
+
+static bool
+is_encounter(const hie_everything_t *q)
+{
+    return hie_str_eqz(q->type, "Encounter");
+}
+
+
+/* What every statement takes. */
+static void
+begin(all_t *w, const hie_visible_t *v, const hie_everything_t *q,
+      apr_pool_t *pool)
+{
+    hie_str_t  self;
+
+    memset(w, 0, sizeof(*w));
+    w->pool = pool;
+    w->query = q;
+    w->visible = v;
+    w->see = hie_visible_see(v);
+    hie_buf_init(&w->sql, pool, 4096);
+    hie_params_init(&w->params, pool);
+
+    hie_params_keys(&w->params, q->patients, q->n_patients);
+    w->p_patients = w->params.n;
+    w->p_since = add_time(w, q->since, INT64_MIN);
+    w->p_limit = add_i64(w, (int64_t) q->count + 1);
+    hie_visible_param(&w->params, v);
+    w->p_actors = w->params.n;
+
+    if (is_encounter(q)) {
+        self = hie_str(apr_psprintf(pool, "%.*s/%.*s", HIE_PRISTR(q->type),
+                                    HIE_PRISTR(q->id)));
+        w->p_self = add_strings(w, &self, 1);
+        hie_params_str(&w->params, q->type);
+        w->p_type = w->params.n;
+        hie_params_str(&w->params, q->id);
+        w->p_id = w->params.n;
+    }
+}
+
+
+/* A set of all types needs no look at it, and one that is a parameter would
+ * be gone through for every row, were it not made a table. */
+static void
+add_is_one_of(all_t *w, const char *alias, int param)
+{
+    if (param == 0) {
+        hie_buf_addz(&w->sql, "true");
+        return;
+    }
+
+    hie_buf_addf(&w->sql, "%s.type IN (SELECT o.type"
+                 " FROM unnest($%d::text[]) o(type))", alias, param);
+}
+
+
+static void
+add_is_self(all_t *w, const char *alias)
+{
+    hie_buf_addf(&w->sql, "%s.type = $%d::text AND %s.id = $%d::text", alias,
+                 w->p_type, alias, w->p_id);
+}
+
+
+/* What belongs to it: of a patient all that mentions it, of an encounter what
+ * refers to it. */
+static void
+add_belongs(all_t *w, const char *alias)
+{
+    hie_buf_addf(&w->sql, "%s.patients && $%d::bigint[]", alias,
+                 w->p_patients);
+    if (is_encounter(w->query)) {
+        hie_buf_addf(&w->sql, " AND (%s.refs @> $%d::text[] OR ", alias,
+                     w->p_self);
+        add_is_self(w, alias);
+        hie_buf_addz(&w->sql, ")");
+    }
+}
+
+
+/* v: whether what has exactly these patients is visible. */
+static void
+add_same(all_t *w)
+{
+    hie_buf_addz(&w->sql, "WITH v AS MATERIALIZED (SELECT ");
+    hie_visible_sql(&w->sql, w->see, "p", w->p_actors);
+    hie_buf_addf(&w->sql, " AS ok FROM (SELECT $%d::bigint[] AS patients) p)",
+                 w->p_patients);
+}
+
+
+/* FROM and WHERE of all that belongs to it, under the alias r. */
+static void
+add_matches(all_t *w)
+{
+    w->p_from = add_time(w, w->query->from, INT64_MIN);
+    w->p_until = add_time(w, w->query->until, INT64_MAX);
+    if (!w->query->may_all) {
+        w->p_may = add_strings(w, w->query->may, w->query->n_may);
+    }
+
+    hie_buf_addz(&w->sql, " FROM hie.resource r WHERE ");
+    add_belongs(w, "r");
+    hie_buf_addf(&w->sql, " AND NOT r.deleted"
+                 " AND r.care_until > $%d::timestamptz"
+                 " AND r.care_from < $%d::timestamptz AND ", w->p_from,
+                 w->p_until);
+    add_is_one_of(w, "r", w->p_may);
+    hie_buf_addf(&w->sql, " AND CASE WHEN r.patients = $%d::bigint[]"
+                 " THEN (SELECT v.ok FROM v) ELSE ", w->p_patients);
+    hie_visible_sql(&w->sql, w->see, "r", w->p_actors);
+    hie_buf_addz(&w->sql, " END");
+}
+
+
+/* Whether a row is asked for. */
+static void
+add_is_wanted(all_t *w, const char *alias)
+{
+    if (w->p_want == 0 && !w->query->want_all) {
+        w->p_want = add_strings(w, w->query->want, w->query->n_want);
+    }
+
+    hie_buf_addf(&w->sql, "%s.updated >= $%d::timestamptz AND ", alias,
+                 w->p_since);
+    add_is_one_of(w, alias, w->p_want);
+}
+
+
+static hie_rc_t
+run(all_t *w, hie_store_t *s, PGresult **res, hie_error_t *err)
+{
+    hie_stmt_t  st;
+
+    hie_buf_addc(&w->sql, '\0');
+    hie_store_stmt(&st, w->sql.ptr);
+    return hie_store_query(s, &st, &w->params, res, err);
+}
+
+
+/*
+ * Rows on their way into the order of the answer.
+ */
+typedef struct {
+    int         class;
+    hie_row_t   row;
+} found_t;
+
+typedef struct {
+    const hie_everything_t  *query;
+    apr_pool_t              *pool;
+    apr_array_header_t      *found;      /* found_t */
+    apr_hash_t              *refs;       /* hie_str_t *, of the rows */
+    apr_array_header_t      *types;      /* of them: hie_str_t */
+    apr_array_header_t      *ids;
+    bool                     overfull;
+    bool                     self;
+} gather_t;
+
+
+static int
+compare_found(const void *va, const void *vb)
+{
+    const found_t  *a = va, *b = vb;
+
+    if (a->class != b->class) {
+        return a->class < b->class ? -1 : 1;
+    }
+    return (a->row.rid > b->row.rid) - (a->row.rid < b->row.rid);
+}
+
+
+/* The patients are null where they are those that were asked for. */
+static void
+take_found(gather_t *g, PGresult *res, int i, int class)
+{
+    found_t  *f = apr_array_push(g->found);
+
+    memset(f, 0, sizeof(*f));
+    f->class = class;
+    f->row.rid = hie_result_i64(res, i, 0);
+    f->row.type = hie_result_str(res, i, 1);
+    f->row.id = hie_result_str(res, i, 2);
+    if (PQgetisnull(res, i, 3)) {
+        f->row.patients = g->query->patients;
+        f->row.n_patients = g->query->n_patients;
+    } else {
+        f->row.patients = hie_result_keys(res, i, 3, g->pool,
+                                          &f->row.n_patients);
+    }
+    f->row.body = hie_result_str(res, i, 4);
+}
+
+
+static bool
+is_one_of(const hie_str_t *types, int n, hie_str_t type)
+{
+    int  i;
+
+    for (i = 0; i < n; i++) {
+        if (hie_str_eq(types[i], type)) {
+            return true;
+        }
+    }
+    return false;
+}
+
+
+/* An encounter's own references are followed to any type: its conditions. */
+static void
+take_reference(gather_t *g, hie_str_t ref, bool own)
+{
+    const hie_everything_t  *q = g->query;
+    hie_str_t                type, id;
+
+    if (apr_hash_get(g->refs, ref.ptr, (apr_ssize_t) ref.len) != NULL) {
+        return;
+    }
+    type = hie_str_split(ref, '/', &id);
+    if (!is_one_of(q->support, q->n_support, type)
+        && !(own && (q->may_all || is_one_of(q->may, q->n_may, type))))
+    {
+        return;
+    }
+    apr_hash_set(g->refs, ref.ptr, (apr_ssize_t) ref.len, g);
+    APR_ARRAY_PUSH(g->types, hie_str_t) = type;
+    APR_ARRAY_PUSH(g->ids, hie_str_t) = id;
+}
+
+
+static bool
+is_self(const hie_everything_t *q, PGresult *res, int i)
+{
+    return hie_str_eq(hie_result_str(res, i, 1), q->type)
+           && hie_str_eq(hie_result_str(res, i, 2), q->id);
+}
+
+
+/* All that belongs to it, wanted or not: it may refer to what is wanted. */
+static hie_rc_t
+read_whole(gather_t *g, hie_store_t *s, const hie_visible_t *v,
+           hie_error_t *err)
+{
+    const hie_everything_t  *q = g->query;
+    hie_str_t               *refs;
+    PGresult                *res;
+    hie_rc_t                 rc;
+    all_t                    w;
+    bool                     self;
+    int                      i, k, n;
+
+    begin(&w, v, q, g->pool);
+    add_same(&w);
+    hie_buf_addf(&w.sql, " SELECT r.rid, r.type, r.id,"
+                 " NULLIF(r.patients, $%d::bigint[]), CASE WHEN ",
+                 w.p_patients);
+    add_is_wanted(&w, "r");
+    hie_buf_addz(&w.sql, " THEN r.body END, r.refs");
+    add_matches(&w);
+    hie_buf_addf(&w.sql, " LIMIT $%d::bigint", w.p_limit);
+
+    rc = run(&w, s, &res, err);
+    if (rc != HIE_OK) {
+        return rc;
+    }
+    hie_result_own(res, g->pool);
+    if (PQntuples(res) > q->count) {
+        g->overfull = true;
+        return HIE_OK;
+    }
+
+    for (i = 0; i < PQntuples(res); i++) {
+        self = is_self(q, res, i);
+        g->self |= self;
+        if (!PQgetisnull(res, i, 4)) {
+            take_found(g, res, i, self ? 0 : 1);
+        }
+        refs = hie_result_texts(res, i, 5, g->pool, &n);
+        for (k = 0; k < n; k++) {
+            take_reference(g, refs[k], self && is_encounter(q));
+        }
+    }
+    return HIE_OK;
+}
+
+
+/* What the rows refer to, unless it belongs to it itself. */
+static hie_rc_t
+read_support(gather_t *g, hie_store_t *s, const hie_visible_t *v,
+             hie_error_t *err)
+{
+    PGresult  *res;
+    hie_rc_t   rc;
+    all_t      w;
+    int        i, types, ids;
+
+    begin(&w, v, g->query, g->pool);
+    types = add_strings(&w, (hie_str_t *) g->types->elts, g->types->nelts);
+    ids = add_strings(&w, (hie_str_t *) g->ids->elts, g->ids->nelts);
+    hie_buf_addf(&w.sql, "SELECT t.rid, t.type, t.id, t.patients, t.body"
+                 " FROM unnest($%d::text[], $%d::text[]) q(type, id)"
+                 " JOIN hie.resource t ON t.type = q.type AND t.id = q.id"
+                 " WHERE NOT t.deleted AND NOT (", types, ids);
+    add_belongs(&w, "t");
+    hie_buf_addz(&w.sql, ") AND ");
+    add_is_wanted(&w, "t");
+    hie_buf_addz(&w.sql, " AND ");
+    hie_visible_sql(&w.sql, w.see, "t", w.p_actors);
+    hie_buf_addf(&w.sql, " ORDER BY t.rid LIMIT $%d::bigint", w.p_limit);
+
+    rc = run(&w, s, &res, err);
+    if (rc != HIE_OK) {
+        return rc;
+    }
+    hie_result_own(res, g->pool);
+    for (i = 0; i < PQntuples(res); i++) {
+        take_found(g, res, i, 2);
+    }
+    return HIE_OK;
+}
+
+
+/* c: places of all that belongs to it; q: what that refers to; s: places of
+ * these; a: the page. The rows of x are those of c and s, of which it is known
+ * that they are visible. */
+static hie_rc_t
+read_page(gather_t *g, hie_store_t *s, const hie_visible_t *v,
+          hie_error_t *err)
+{
+    const hie_everything_t  *q = g->query;
+    PGresult                *res;
+    hie_rc_t                 rc;
+    all_t                    w;
+    int                      i, class, rid;
+
+    begin(&w, v, q, g->pool);
+    if (!is_encounter(q)) {
+        hie_params_str(&w.params, q->type);
+        w.p_type = w.params.n;
+        hie_params_str(&w.params, q->id);
+        w.p_id = w.params.n;
+    }
+    w.p_support = add_strings(&w, q->support, q->n_support);
+    class = add_i64(&w, q->after_class);
+    rid = add_i64(&w, q->after_rid);
+
+    add_same(&w);
+    hie_buf_addz(&w.sql, ", c AS MATERIALIZED (SELECT r.rid, r.type,"
+                 " r.updated, r.refs, CASE WHEN ");
+    add_is_self(&w, "r");
+    hie_buf_addz(&w.sql, " THEN 0 ELSE 1 END AS class");
+    add_matches(&w);
+    hie_buf_addz(&w.sql, "), q AS MATERIALIZED (SELECT u.ref,"
+                 " min(c.class) AS class FROM c, unnest(c.refs) u(ref)"
+                 " GROUP BY u.ref), "
+                 "s AS MATERIALIZED (SELECT t.rid, t.type, t.updated"
+                 " FROM q JOIN hie.resource t"
+                 " ON t.type = split_part(q.ref, '/', 1)"
+                 " AND t.id = split_part(q.ref, '/', 2) WHERE (");
+    hie_buf_addf(&w.sql, "split_part(q.ref, '/', 1) = ANY ($%d::text[])",
+                 w.p_support);
+    if (is_encounter(q)) {
+        hie_buf_addz(&w.sql, " OR q.class = 0 AND ");
+        add_is_one_of(&w, "t", w.p_may);
+    }
+    hie_buf_addz(&w.sql, ") AND NOT t.deleted AND NOT (");
+    add_belongs(&w, "t");
+    hie_buf_addz(&w.sql, ") AND ");
+    hie_visible_sql(&w.sql, w.see, "t", w.p_actors);
+
+    hie_buf_addf(&w.sql, "), a AS MATERIALIZED (SELECT n.class, n.rid, n.type"
+                 " FROM (SELECT c.class, c.rid, c.type, c.updated FROM c"
+                 " UNION ALL SELECT 2, s.rid, s.type, s.updated FROM s) n"
+                 " WHERE (n.class, n.rid) > ($%d::bigint, $%d::bigint) AND ",
+                 class, rid);
+    add_is_wanted(&w, "n");
+    hie_buf_addf(&w.sql, " ORDER BY n.class, n.rid LIMIT $%d::bigint)"
+                 " SELECT x.rid, x.type, x.id, x.patients, x.body,"
+                 " a.class::bigint FROM a JOIN hie.resource x"
+                 " ON x.type = a.type AND x.rid = a.rid", w.p_limit);
+
+    rc = run(&w, s, &res, err);
+    if (rc != HIE_OK) {
+        return rc;
+    }
+    hie_result_own(res, g->pool);
+    for (i = 0; i < PQntuples(res); i++) {
+        take_found(g, res, i, (int) hie_result_i64(res, i, 5));
+    }
+    return HIE_OK;
+}
+
+
+static void
+settle(gather_t *g, hie_all_t *out)
+{
+    found_t  *f = (found_t *) g->found->elts;
+    int       n = g->found->nelts;
+    int       i;
+
+    qsort(f, (size_t) n, sizeof(*f), compare_found);
+    if (n > g->query->count) {
+        n = g->query->count;
+        out->more = true;
+        out->next_class = f[n - 1].class;
+        out->next_rid = f[n - 1].row.rid;
+    }
+
+    out->n = n;
+    out->rows = apr_palloc(g->pool, (size_t) (n + 1) * sizeof(*out->rows));
+    out->classes = apr_palloc(g->pool, (size_t) (n + 1) * sizeof(int));
+    for (i = 0; i < n; i++) {
+        out->rows[i] = f[i].row;
+        out->classes[i] = f[i].class;
+    }
+}
+
+
+hie_rc_t
+hie_store_everything(hie_store_t *s, const hie_visible_t *v,
+                     const hie_everything_t *q, apr_pool_t *pool,
+                     hie_all_t *out, hie_error_t *err)
+{
+    gather_t  g = { .query = q, .pool = pool };
+    hie_rc_t  rc = HIE_OK;
+    bool      whole = q->count >= WHOLE && q->after_class == 0
+                      && q->after_rid == -1;
+
+    HIE_ASSERT_MAY_BLOCK();
+
+    *out = (hie_all_t) { 0 };
+    g.found = apr_array_make(pool, 256, sizeof(found_t));
+    g.types = apr_array_make(pool, 16, sizeof(hie_str_t));
+    g.ids = apr_array_make(pool, 16, sizeof(hie_str_t));
+    g.refs = apr_hash_make(pool);
+
+    if (whole) {
+        rc = read_whole(&g, s, v, err);
+        if (rc == HIE_OK && !g.overfull && g.types->nelts > 0) {
+            rc = read_support(&g, s, v, err);
+        }
+    }
+    if (rc == HIE_OK && (!whole || g.overfull)) {
+        rc = read_page(&g, s, v, err);
+    }
+    if (rc == HIE_OK) {
+        settle(&g, out);
+        out->self = g.self;
+    }
+    return rc;
+}
