@@ -49,7 +49,9 @@ validate(const hie_write_rules_t *rules, const char *where,
                  ? HIE_VALIDATE_WRITE : 0
     };
 
-    if (rules->validator == NULL) {
+    if (rules->validator == NULL
+        || rules->conf->fhir.validation == HIE_VALIDATION_OFF)
+    {
         return HIE_OK;
     }
 

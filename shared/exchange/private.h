@@ -47,9 +47,6 @@ struct hie_runtime_t {
     _Atomic bool         stop;
     pthread_cond_t       stopped;      /* with the lock: stop was set */
 
-    struct hie_validator_t  *validator;     /* made by the first use */
-    pthread_mutex_t      validator_lock;    /* its own */
-
     pthread_mutex_t      spare_lock;   /* pools of jobs that are done, for */
     int                  n_spare;      /* the next ones */
     apr_pool_t          *spare[HIE_SPARE_POOLS];
@@ -326,9 +323,6 @@ hie_types_permitted(hie_job_t *job, unsigned may, hie_types_t *out);
 bool
 hie_types_has(const hie_types_t *types, hie_str_t name);
 
-/* validate.c */
-struct hie_validator_t *
-hie_runtime_validator(hie_runtime_t *rt);
 
 /* operation.c */
 hie_rc_t

@@ -77,10 +77,8 @@ make_validator(hie_runtime_t *rt)
     hie_validator_options_t  options = { .lock = compile_lock,
                                          .lock_baton = rt };
 
-    if (rt->config->fhir.validation != HIE_VALIDATION_OFF) {
-        rt->validator = hie_validator_create(
-            hie_pool_create(rt->pool, "hie-validator"), &options);
-    }
+    rt->validator = hie_validator_create(
+        hie_pool_create(rt->pool, "hie-validator"), &options);
 }
 
 
@@ -148,7 +146,6 @@ runtime_free(hie_runtime_t *rt)
     pthread_mutex_destroy(&rt->lock);
     pthread_mutex_destroy(&rt->compile_lock);
     pthread_mutex_destroy(&rt->spare_lock);
-    pthread_mutex_destroy(&rt->validator_lock);
     pthread_cond_destroy(&rt->stopped);
     apr_pool_destroy(rt->pool);
 }
@@ -162,7 +159,6 @@ init_sync(hie_runtime_t *rt)
     pthread_mutex_init(&rt->lock, NULL);
     pthread_mutex_init(&rt->compile_lock, NULL);
     pthread_mutex_init(&rt->spare_lock, NULL);
-    pthread_mutex_init(&rt->validator_lock, NULL);
     pthread_condattr_init(&attr);
     pthread_condattr_setclock(&attr, CLOCK_MONOTONIC);
     pthread_cond_init(&rt->stopped, &attr);

@@ -20,41 +20,6 @@ typedef struct {
 } validate_t;
 
 
-static void
-lock_validator(void *baton, bool on)
-{
-    hie_runtime_t  *rt = baton;
-
-    if (on) {
-        pthread_mutex_lock(&rt->validator_lock);
-    } else {
-        pthread_mutex_unlock(&rt->validator_lock);
-    }
-}
-
-
-hie_validator_t *
-hie_runtime_validator(hie_runtime_t *rt)
-{
-    hie_validator_t          *v;
-    hie_validator_options_t   options;
-
-    pthread_mutex_lock(&rt->lock);
-    if (rt->validator == NULL) {
-        memset(&options, 0, sizeof(options));
-        options.lock = lock_validator;
-        options.lock_baton = rt;
-        rt->validator = hie_validator_create(hie_pool_create(rt->pool,
-                                                             "hie-validator"),
-                                             &options);
-    }
-
-    v = rt->validator;
-    pthread_mutex_unlock(&rt->lock);
-    return v;
-}
-
-
 /* One issue more, without a place. */
 static void
 add_issue(validate_t *v, hie_issue_severity_t severity, const char *code,
@@ -233,7 +198,7 @@ validate(validate_t *v)
     hie_validator_t         *validator;
     hie_validate_options_t   options;
 
-    validator = hie_runtime_validator(v->job->rt);
+    validator = v->job->rt->validator;
     memset(&options, 0, sizeof(options));
     options.flags = HIE_VALIDATE_ALL;
     options.now = apr_time_now();
