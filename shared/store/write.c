@@ -499,6 +499,11 @@ hie_store_put(hie_store_tx_t *tx, const hie_put_t *puts, int n,
         return HIE_OK;
     }
 
+    rc = hie_store_contexts(tx, puts, n, err);
+    if (rc != HIE_OK) {
+        return rc;
+    }
+
     w = apr_palloc(tx->pool, sizeof(*w));
     collect(w, tx, puts, n);
     rc = hie_store_tx_run(tx, w->ops, w->n_ops, err);
@@ -514,6 +519,12 @@ hie_store_put(hie_store_tx_t *tx, const hie_put_t *puts, int n,
                           "another transaction changed the same resource");
         }
         PQclear(w->ops[i].res);
+    }
+
+    for (i = 0; rc == HIE_OK && i < n; i++) {
+        if (puts[i].content != NULL) {
+            rc = hie_store_put_content(tx, &puts[i], err);
+        }
     }
     return rc;
 }
