@@ -260,7 +260,8 @@ hie_job_is_read(hie_job_t *job)
     return (hie_str_eqz(job->request.method, "GET")
             || hie_str_eqz(job->request.method, "HEAD"))
            && hie_request_route(job) == HIE_OK
-           && job->todo.what == HIE_DO_READ;
+           && job->todo.what == HIE_DO_READ
+           && !hie_binary_is_read(job);
 }
 
 

@@ -238,6 +238,10 @@ serve(hie_job_t *job)
     hie_request_base_url(job);
     rc = admit(job);
     if (rc == HIE_OK) {
+        rc = hie_binary_check(job);
+    }
+
+    if (rc == HIE_OK) {
         rc = hie_interaction(job->todo.what)->serve(job);
     }
 

@@ -40,6 +40,10 @@ hie_write_prepare(const hie_doc_t *d, hie_str_t type, hie_str_t id,
     }
 
     put->index = index;
+    if (hie_str_eqz(type, "Binary")) {
+        return hie_binary_context(d, base_url, pool, put, err);
+    }
+
     if (!hie_str_eqz(type, "Consent")) {
         return HIE_OK;
     }
@@ -58,7 +62,8 @@ parse_body(hie_job_t *job, hie_doc_t **d)
     hie_rc_t   rc;
     hie_str_t  body, type;
 
-    rc = hie_request_body(job, &body);
+    rc = hie_binary_is_raw(job) ? hie_binary_document(job, &body)
+                                : hie_request_body(job, &body);
     if (rc != HIE_OK) {
         return rc;
     }
@@ -188,6 +193,7 @@ hie_do_create(hie_job_t *job)
         return rc;
     }
 
+    put.content = job->has_content ? &job->content : NULL;
     rc = create_once(job, &put);
     if (rc == HIE_OK) {
         respond_written(job, 201, &put);
@@ -290,6 +296,7 @@ update_in(hie_job_t *job, hie_store_tx_t *tx, const hie_doc_t *d,
         return rc;
     }
 
+    put->content = job->has_content ? &job->content : NULL;
     return hie_store_put(tx, put, 1, &job->error);
 }
 

@@ -203,10 +203,10 @@ typedef struct {
     apr_time_t                updated;
     hie_str_t                 body;      /* empty: deleted; the row keeps its
                                             patients, index is not used */
-    hie_index_t              *index;     /* of a Binary, hie_store_put adds the
-                                            patients of its context */
-    hie_str_t                 context_type;  /* Binary.securityContext, unless */
-    hie_str_t                 context_id;    /* index has its patient already */
+    hie_index_t              *index;     /* to that of a Binary hie_store_put
+                                            adds the patients of its context */
+    hie_str_t                 context_type;  /* what governs a Binary, */
+    hie_str_t                 context_id;    /* unless index says it */
     const hie_content_t      *content;   /* of a Binary whose data is not in
                                             its body, or NULL */
     int                       n_consents;  /* of type Consent: its rows now */
