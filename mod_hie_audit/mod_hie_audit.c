@@ -8,6 +8,8 @@
  *     <Location "/fhir">
  *         HieAuth none       # loopback only; the default is bearer
  *     </Location>
+ *
+ *     HieErrors On           # also for errors of httpd outside of them
  */
 
 #include "mod_hie_common/hie_httpd.h"
@@ -36,6 +38,7 @@ typedef enum {
 
 typedef struct {
     auth_t  auth;
+    int     errors;           /* -1: not set */
 } audit_dir_t;
 
 typedef struct {
@@ -244,16 +247,24 @@ create_server(apr_pool_t *p, server_rec *s)
 static void *
 create_dir(apr_pool_t *p, char *dir)
 {
-    return apr_pcalloc(p, sizeof(audit_dir_t));
+    audit_dir_t  *d = apr_pcalloc(p, sizeof(*d));
+
+    d->errors = -1;
+
+    return d;
 }
 
 
 static void *
 merge_dirs(apr_pool_t *p, void *basev, void *addv)
 {
-    audit_dir_t  *add = addv;
+    audit_dir_t  *base = basev, *add = addv;
+    audit_dir_t  *d = apr_palloc(p, sizeof(*d));
 
-    return add->auth != AUTH_UNSET ? addv : basev;
+    d->auth = add->auth != AUTH_UNSET ? add->auth : base->auth;
+    d->errors = add->errors != -1 ? add->errors : base->errors;
+
+    return d;
 }
 
 
@@ -296,6 +307,35 @@ set_auth(cmd_parms *cmd, void *dirv, const char *value)
                                cmd->directive->line_num);
 
     return NULL;
+}
+
+
+static const char *
+set_errors(cmd_parms *cmd, void *dirv, int on)
+{
+    ((audit_dir_t *) dirv)->errors = on;
+
+    return NULL;
+}
+
+
+static ap_filter_rec_t  *error_filter;
+
+/* A request that is not understood has the directories' configuration of the
+ * server. */
+static void
+insert_error_filter(request_rec *r)
+{
+    const audit_dir_t  *dir;
+
+    if (r->per_dir_config == NULL) {
+        return;
+    }
+
+    dir = ap_get_module_config(r->per_dir_config, &hie_audit_module);
+    if (dir != NULL && dir->errors == 1) {
+        hie_httpd_replace_error(r, error_filter);
+    }
 }
 
 
@@ -388,7 +428,7 @@ hie_audit_begin(request_rec *r)
  * is as near as httpd can tell. It knows nothing of the streams of HTTP/2.
  */
 static apr_off_t
-body_bytes(const request_rec *r)
+body_bytes(const request_rec *r, bool aborted)
 {
     APR_OPTIONAL_FN_TYPE(ap_logio_get_last_bytes)  *last_bytes;
     apr_off_t                                       written;
@@ -396,7 +436,7 @@ body_bytes(const request_rec *r)
     if (r->header_only) {
         return 0;
     }
-    if (!r->connection->aborted) {
+    if (!aborted) {
         return r->bytes_sent;
     }
     last_bytes = APR_RETRIEVE_OPTIONAL_FN(ap_logio_get_last_bytes);
@@ -406,6 +446,16 @@ body_bytes(const request_rec *r)
     written = last_bytes(r->connection);
 
     return written < r->bytes_sent ? written : r->bytes_sent;
+}
+
+
+/* mod_http2 aborts the connection of a stream when it puts it away, also of
+ * one that was sent to its end: what tells is whether it took all. */
+static bool
+was_aborted(const hie_httpd_job_t *hj, const request_rec *r)
+{
+    return r->connection->master != NULL ? hj->failed
+                                         : r->connection->aborted;
 }
 
 
@@ -419,6 +469,7 @@ log_outcome(request_rec *r)
 {
     hie_httpd_job_t    *hj = hie_httpd_job(r);
     const request_rec  *last = r;
+    bool                aborted;
 
     if (hj == NULL || hj->job == NULL) {
         return DECLINED;
@@ -428,7 +479,8 @@ log_outcome(request_rec *r)
         last = last->next;
     }
 
-    complete(hj, last->status, body_bytes(last), r->connection->aborted);
+    aborted = was_aborted(hj, r);
+    complete(hj, last->status, body_bytes(last, aborted), aborted);
 
     return OK;
 }
@@ -525,6 +577,9 @@ register_hooks(apr_pool_t *p)
     APR_REGISTER_OPTIONAL_FN(hie_audit_configured);
     APR_REGISTER_OPTIONAL_FN(hie_audit_begin);
 
+    error_filter = hie_httpd_register_errors("HIE_ERROR");
+    ap_hook_insert_error_filter(insert_error_filter, NULL, NULL,
+                                APR_HOOK_LAST);
     ap_hook_check_config(check, NULL, NULL, APR_HOOK_MIDDLE);
     /* First to start, last to stop. */
     ap_hook_child_init(start_child, NULL, NULL, APR_HOOK_FIRST);
@@ -538,6 +593,9 @@ static const command_rec  commands[] = {
     AP_INIT_TAKE1("HieAuth", set_auth, NULL, RSRC_CONF|ACCESS_CONF,
                   "bearer: a token (default); none: a configured user, on "
                   "loopback addresses only"),
+    AP_INIT_FLAG("HieErrors", set_errors, NULL, RSRC_CONF|ACCESS_CONF,
+                 "On: errors of httpd itself are OperationOutcomes, as they "
+                 "are in the locations of the exchange"),
     { .name = NULL }
 };
 

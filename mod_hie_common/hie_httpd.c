@@ -6,6 +6,7 @@
 
 #include <apr_fnmatch.h>
 #include <apr_lib.h>
+#include <apr_portable.h>
 #include <apr_strings.h>
 #include <http_connection.h>
 #include <http_core.h>
@@ -296,9 +297,21 @@ hie_httpd_begin(request_rec *r, const hie_httpd_location_t *loc,
 }
 
 
-/* What the client announces, as a size for the first allocation. */
-static apr_size_t
-expected_size(request_rec *r, apr_size_t limit)
+/* A body on its way in. */
+typedef struct {
+    request_rec   *r;
+    apr_size_t     limit;        /* one byte more than is allowed */
+    const char    *directory;    /* of a file; NULL: into memory only */
+    hie_buf_t      memory;
+    apr_file_t    *file;
+    apr_size_t     len;
+    bool           full;         /* there is no room for the file */
+} body_t;
+
+
+/* What the client announces; -1 where it does not, or not in digits. */
+static apr_off_t
+announced_size(request_rec *r)
 {
     const char  *value = apr_table_get(r->headers_in, "Content-Length");
     apr_off_t    len;
@@ -307,18 +320,41 @@ expected_size(request_rec *r, apr_size_t limit)
     if (value == NULL || apr_strtoff(&len, value, &end, 10) != APR_SUCCESS
         || *end != '\0' || len < 0)
     {
-        return READ_SIZE;
+        return -1;
     }
 
-    return (apr_uint64_t) len < limit ? (apr_size_t) len + 1 : limit;
+    return len;
+}
+
+
+/* Into memory, or, beyond a piece of it, into a file. */
+static apr_status_t
+add_data(body_t *b, const char *data, apr_size_t len)
+{
+    b->len += len;
+
+    if (b->directory == NULL || (b->file == NULL && b->len <= READ_SIZE)) {
+        hie_buf_add(&b->memory, data, len);
+        return APR_SUCCESS;
+    }
+    if (b->file == NULL) {
+        b->full = hie_temp_file(b->r->pool, b->directory, &b->file, NULL)
+                  != HIE_OK
+                  || hie_temp_write(b->file, b->memory.ptr, b->memory.len,
+                                    NULL) != HIE_OK;
+    }
+    if (!b->full) {
+        b->full = hie_temp_write(b->file, data, len, NULL) != HIE_OK;
+    }
+
+    return b->full ? APR_EGENERAL : APR_SUCCESS;
 }
 
 
 /* Takes over what is in the brigade. True at its end: the last byte, or one
  * more than allowed. */
 static apr_status_t
-take_brigade(apr_bucket_brigade *bb, hie_buf_t *body, apr_size_t limit,
-             bool *done)
+take_brigade(apr_bucket_brigade *bb, body_t *b, bool *done)
 {
     apr_bucket    *e;
     apr_status_t   rv;
@@ -339,11 +375,14 @@ take_brigade(apr_bucket_brigade *bb, hie_buf_t *body, apr_size_t limit,
         if (rv != APR_SUCCESS) {
             return rv;
         }
-        if (len > limit - body->len) {
-            len = limit - body->len;
+        if (len > b->limit - b->len) {
+            len = b->limit - b->len;
         }
-        hie_buf_add(body, data, len);
-        if (body->len == limit) {
+        rv = add_data(b, data, len);
+        if (rv != APR_SUCCESS) {
+            return rv;
+        }
+        if (b->len == b->limit) {
             *done = true;
             break;
         }
@@ -353,30 +392,26 @@ take_brigade(apr_bucket_brigade *bb, hie_buf_t *body, apr_size_t limit,
 }
 
 
-int
-hie_httpd_read_body(request_rec *r, apr_size_t max, hie_str_t *out)
+static int
+read_all(body_t *b)
 {
+    request_rec         *r = b->r;
     apr_bucket_brigade  *bb;
     apr_status_t         rv;
-    hie_buf_t            body;
     bool                 done = false;
 
-    *out = HIE_STR_NONE;
-
-    if (!ap_request_has_body(r)) {
-        return OK;
-    }
-
-    hie_buf_init(&body, r->pool, expected_size(r, max + 1));
     bb = apr_brigade_create(r->pool, r->connection->bucket_alloc);
 
     do {
         rv = ap_get_brigade(r->input_filters, bb, AP_MODE_READBYTES,
                             APR_BLOCK_READ, READ_SIZE);
         if (rv == APR_SUCCESS) {
-            rv = take_brigade(bb, &body, max + 1, &done);
+            rv = take_brigade(bb, b, &done);
         }
         apr_brigade_cleanup(bb);
+        if (b->full) {
+            return HTTP_SERVICE_UNAVAILABLE;
+        }
         if (rv != APR_SUCCESS) {
             return ap_map_http_request_error(rv, HTTP_BAD_REQUEST);
         }
@@ -384,12 +419,59 @@ hie_httpd_read_body(request_rec *r, apr_size_t max, hie_str_t *out)
 
     apr_brigade_destroy(bb);
 
+    return OK;
+}
+
+
+int
+hie_httpd_read_body(request_rec *r, hie_httpd_job_t *hj)
+{
+    hie_request_t  *req = hie_job_request(hj->job);
+    body_t          b = { .r = r };
+    apr_size_t      max;
+    apr_off_t       size;
+    bool            file;
+    int             rv;
+
+    if (!ap_request_has_body(r)) {
+        return OK;
+    }
+
+    hie_job_body(hj->job, &max, &file);
+    size = announced_size(r);
+
+    /* Its length is enough to refuse it. */
+    if (size > 0 && (apr_uint64_t) size > max) {
+        r->connection->keepalive = AP_CONN_CLOSE;
+        req->body = (hie_str_t) { NULL, (size_t) size };
+        return OK;
+    }
+
+    b.limit = max + 1;
+    b.directory = file ? hj->conf->fhir.temp_directory : NULL;
+    hie_buf_init(&b.memory, r->pool,
+                 size < 0 || (file && size > READ_SIZE) ? READ_SIZE
+                 : (apr_size_t) size + 1);
+
+    rv = read_all(&b);
+    if (rv != OK) {
+        return rv;
+    }
+
     /* The rest of it is not worth reading for the sake of the connection. */
-    if (body.len > max) {
+    if (b.len > max) {
         r->connection->keepalive = AP_CONN_CLOSE;
     }
 
-    *out = hie_buf_str(&body);
+    if (b.file != NULL) {
+        apr_os_file_get(&req->body_file, b.file);
+    } else {
+        req->body = hie_buf_str(&b.memory);
+    }
+
+    /* An input filter that has taken a coding away has changed them. */
+    copy_headers(r, req);
+
     return OK;
 }
 
@@ -430,13 +512,10 @@ forget_response(request_rec *r)
 }
 
 
-apr_status_t
-hie_httpd_send(request_rec *r, ap_filter_t *next, const hie_response_t *resp)
+static void
+set_response(request_rec *r, const hie_response_t *resp)
 {
-    apr_bucket_alloc_t  *alloc = r->connection->bucket_alloc;
-    apr_bucket_brigade  *bb = apr_brigade_create(r->pool, alloc);
-    apr_status_t         rv;
-    int                  i;
+    int  i;
 
     forget_response(r);
     r->status = resp->status;
@@ -445,17 +524,183 @@ hie_httpd_send(request_rec *r, ap_filter_t *next, const hie_response_t *resp)
     }
 
     if (!AP_STATUS_IS_HEADER_ONLY(resp->status)) {
-        ap_set_content_length(r, (apr_off_t) resp->body.len);
+        ap_set_content_length(r, (apr_off_t) resp->length);
     }
-    if (resp->body.len > 0) {
-        /* A pool bucket copies itself should r->pool go before it. */
-        APR_BRIGADE_INSERT_TAIL(bb, apr_bucket_pool_create(resp->body.ptr,
-                                    resp->body.len, r->pool, alloc));
-    }
-    APR_BRIGADE_INSERT_TAIL(bb, apr_bucket_eos_create(alloc));
 
-    rv = ap_pass_brigade(next, bb);
-    apr_brigade_cleanup(bb);
+    /* What is no range of bytes must not be cut by httpd (RFC 9110 section
+     * 14.2 lets a server ignore Range). */
+    if (resp->ranges) {
+        apr_table_setn(r->headers_out, "Accept-Ranges", "bytes");
+    } else {
+        apr_table_unset(r->headers_in, "Range");
+    }
+}
+
+
+/*
+ * A file as pieces in memory. mod_http2 takes a whole file at once and would
+ * never tell that the stream was reset in the middle of it; of pieces it takes
+ * so many as it sends.
+ */
+static apr_status_t
+send_pieces(request_rec *r, ap_filter_t *next, apr_file_t *file,
+            apr_bucket_brigade *bb)
+{
+    apr_bucket_alloc_t  *alloc = r->connection->bucket_alloc;
+    apr_status_t         rv = APR_SUCCESS;
+    apr_off_t            start = 0;
+    apr_size_t           len;
+    char                *piece;
+
+    rv = apr_file_seek(file, APR_SET, &start);
+    while (rv == APR_SUCCESS) {
+        len = READ_SIZE;
+        piece = apr_bucket_alloc(len, alloc);
+        rv = apr_file_read_full(file, piece, len, &len);
+        if (len == 0) {
+            apr_bucket_free(piece);
+            break;
+        }
+        APR_BRIGADE_INSERT_TAIL(bb, apr_bucket_heap_create(piece, len,
+                                        apr_bucket_free, alloc));
+        rv = ap_pass_brigade(next, bb);
+        apr_brigade_cleanup(bb);
+    }
+
+    return APR_STATUS_IS_EOF(rv) ? APR_SUCCESS : rv;
+}
+
+
+static apr_status_t
+add_body(request_rec *r, ap_filter_t *next, const hie_response_t *resp,
+         apr_bucket_brigade *bb)
+{
+    apr_file_t    *file;
+    apr_status_t   rv;
+
+    if (resp->body_file == NULL) {
+        if (resp->body.len > 0) {
+            /* A pool bucket copies itself should r->pool go before it. */
+            APR_BRIGADE_INSERT_TAIL(bb, apr_bucket_pool_create(resp->body.ptr,
+                                        resp->body.len, r->pool,
+                                        r->connection->bucket_alloc));
+        }
+        return APR_SUCCESS;
+    }
+
+    /* Ranges are cut out of what is there at once. */
+    if (r->connection->master != NULL
+        && apr_table_get(r->headers_in, "Range") == NULL)
+    {
+        return send_pieces(r, next, resp->body_file, bb);
+    }
+
+    /* Buckets may outlive the job, and take the descriptor with them. */
+    rv = apr_file_setaside(&file, resp->body_file, r->pool);
+    if (rv == APR_SUCCESS) {
+        apr_brigade_insert_file(bb, file, 0, resp->length, r->pool);
+    }
 
     return rv;
+}
+
+
+apr_status_t
+hie_httpd_send(request_rec *r, ap_filter_t *next, const hie_response_t *resp)
+{
+    apr_bucket_alloc_t  *alloc = r->connection->bucket_alloc;
+    apr_bucket_brigade  *bb = apr_brigade_create(r->pool, alloc);
+    hie_httpd_job_t     *hj = hie_httpd_job(r);
+    apr_status_t         rv;
+
+    set_response(r, resp);
+
+    rv = add_body(r, next, resp, bb);
+    if (rv == APR_SUCCESS) {
+        APR_BRIGADE_INSERT_TAIL(bb, apr_bucket_eos_create(alloc));
+        rv = ap_pass_brigade(next, bb);
+    }
+    apr_brigade_cleanup(bb);
+
+    if (hj != NULL && rv != APR_SUCCESS) {
+        hj->failed = true;
+        r->connection->keepalive = AP_CONN_CLOSE;
+    }
+
+    return rv;
+}
+
+
+/* What the page would have told to a client beyond its text. */
+static const char *const  kept_headers[] = {
+    "WWW-Authenticate", "Allow", "Retry-After", "Upgrade", NULL
+};
+
+
+static void
+set_refusal(request_rec *r, const hie_response_t *resp)
+{
+    const char  *values[sizeof(kept_headers) / sizeof(kept_headers[0])];
+    int          i, status = r->status;
+
+    for (i = 0; kept_headers[i] != NULL; i++) {
+        values[i] = apr_table_get(r->err_headers_out, kept_headers[i]);
+        if (values[i] == NULL) {
+            values[i] = apr_table_get(r->headers_out, kept_headers[i]);
+        }
+    }
+
+    set_response(r, resp);
+    r->status = status;
+    for (i = 0; kept_headers[i] != NULL; i++) {
+        if (values[i] != NULL) {
+            apr_table_setn(r->err_headers_out, kept_headers[i], values[i]);
+        }
+    }
+}
+
+
+static apr_status_t
+replace_page(ap_filter_t *f, apr_bucket_brigade *bb)
+{
+    request_rec           *r = f->r;
+    const hie_response_t  *resp;
+    apr_bucket            *e;
+    bool                   end = false;
+
+    for (e = APR_BRIGADE_FIRST(bb); e != APR_BRIGADE_SENTINEL(bb);
+         e = APR_BUCKET_NEXT(e))
+    {
+        end = end || APR_BUCKET_IS_EOS(e);
+    }
+    apr_brigade_cleanup(bb);
+    if (!end) {
+        return APR_SUCCESS;
+    }
+
+    resp = hie_response_refused(r->status);
+    set_refusal(r, resp);
+    APR_BRIGADE_INSERT_TAIL(bb, apr_bucket_immortal_create(resp->body.ptr,
+                                resp->body.len, f->c->bucket_alloc));
+    APR_BRIGADE_INSERT_TAIL(bb, apr_bucket_eos_create(f->c->bucket_alloc));
+    ap_remove_output_filter(f);
+
+    return ap_pass_brigade(f->next, bb);
+}
+
+
+ap_filter_rec_t *
+hie_httpd_register_errors(const char *name)
+{
+    return ap_register_output_filter(name, replace_page, NULL,
+                                     AP_FTYPE_CONTENT_SET - 1);
+}
+
+
+void
+hie_httpd_replace_error(request_rec *r, ap_filter_rec_t *filter)
+{
+    if (ap_is_HTTP_ERROR(r->status)) {
+        ap_add_output_filter_handle(filter, NULL, r, r->connection);
+    }
 }

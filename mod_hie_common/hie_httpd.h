@@ -30,6 +30,7 @@ struct hie_httpd_job_t {
     APR_RING_ENTRY(hie_httpd_job_t)  link;    /* mod_hie_audit's list */
     hie_job_t                       *job;     /* NULL: the child is exiting */
     const hie_config_t              *conf;
+    bool                             failed;  /* some could not be sent */
     bool                             completed;
 };
 
@@ -80,17 +81,30 @@ hie_httpd_begin(request_rec *r, const hie_httpd_location_t *loc,
                 hie_httpd_job_t **out);
 
 /*
- * Reads the body into r->pool, `max` + 1 bytes at most, so that the core can
- * tell that it is too large. OK, or the HTTP status to return. Blocks on the
- * client.
+ * Reads the body into the job's request, in memory or in a file as the job
+ * wants it, and one byte more than it can take at most, so that it can tell
+ * that the body is too large. OK, or the HTTP status that it failed with.
+ * Blocks on the client.
  */
 int
-hie_httpd_read_body(request_rec *r, apr_size_t max, hie_str_t *out);
+hie_httpd_read_body(request_rec *r, hie_httpd_job_t *hj);
 
 /* Makes `resp` the response of `r`, in place of whatever it had, and passes
- * it to `next`. The body is not copied: it must live as long as r->pool. */
+ * it to `next`. A body in memory is not copied: it must live as long as
+ * r->pool; a file is taken over. */
 apr_status_t
 hie_httpd_send(request_rec *r, ap_filter_t *next, const hie_response_t *resp);
+
+/*
+ * A page of httpd's own about an error, in a location of ours: an
+ * OperationOutcome takes its place. The filter is to be registered once by
+ * each module, the other function is its insert_error_filter hook if `loc` of
+ * the request is on.
+ */
+ap_filter_rec_t *
+hie_httpd_register_errors(const char *name);
+void
+hie_httpd_replace_error(request_rec *r, ap_filter_rec_t *filter);
 
 
 /*

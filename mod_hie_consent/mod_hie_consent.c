@@ -159,13 +159,24 @@ judge_request(request_rec *r)
     }
 
     req = hie_job_request(gate->hj->job);
-    rv = hie_httpd_read_body(r, gate->hj->conf->fhir.max_body, &req->body);
+    rv = hie_httpd_read_body(r, gate->hj);
+    if (rv != OK && !ap_is_HTTP_ERROR(rv)) {
+        return rv;               /* a filter has answered */
+    }
     if (rv != OK) {
-        return rv;
+        r->connection->keepalive = AP_CONN_CLOSE;
+        gate->refusal = hie_response_refused(rv);
+        return OK;
     }
 
     if (hie_job_authorize(gate->hj->job) != HIE_OK) {
         gate->refusal = hie_job_response(gate->hj->job);
+        return OK;
+    }
+
+    if (req->body_file != -1 || req->body.len > gate->hj->conf->fhir.max_body)
+    {
+        gate->refusal = hie_response_refused(HTTP_REQUEST_ENTITY_TOO_LARGE);
         return OK;
     }
 
@@ -406,6 +417,17 @@ handle(request_rec *r)
 }
 
 
+static ap_filter_rec_t  *error_filter;
+
+static void
+insert_error_filter(request_rec *r)
+{
+    if (r->per_dir_config != NULL && location_of(r) != NULL) {
+        hie_httpd_replace_error(r, error_filter);
+    }
+}
+
+
 static int
 check(apr_pool_t *pconf, apr_pool_t *plog, apr_pool_t *ptemp, server_rec *s)
 {
@@ -426,6 +448,9 @@ register_hooks(apr_pool_t *p)
     replay_filter = ap_register_input_filter("HIE_REPLAY", replay, NULL,
                                              AP_FTYPE_RESOURCE);
 
+    error_filter = hie_httpd_register_errors("HIE_CONSENT_ERROR");
+    ap_hook_insert_error_filter(insert_error_filter, NULL, NULL,
+                                APR_HOOK_LAST);
     ap_hook_check_config(check, NULL, NULL, APR_HOOK_MIDDLE);
     ap_hook_fixups(judge_request, rewriting, headers, APR_HOOK_MIDDLE);
     ap_hook_handler(handle, NULL, NULL, APR_HOOK_REALLY_FIRST);

@@ -88,7 +88,6 @@ handle(request_rec *r)
 {
     const hie_httpd_location_t  *loc = location_of(r);
     hie_httpd_job_t             *hj;
-    hie_request_t               *req;
     int                          rv;
 
     if (loc == NULL) {
@@ -114,14 +113,14 @@ handle(request_rec *r)
         return OK;
     }
 
-    /* The job has seen the headers; httpd must not cut ranges out of what
-     * it answers (RFC 9110 section 14.2 lets a server ignore Range). */
-    apr_table_unset(r->headers_in, "Range");
-
-    req = hie_job_request(hj->job);
-    rv = hie_httpd_read_body(r, hj->conf->fhir.max_body, &req->body);
+    rv = hie_httpd_read_body(r, hj);
+    if (rv != OK && !ap_is_HTTP_ERROR(rv)) {
+        return rv;               /* a filter has answered */
+    }
     if (rv != OK) {
-        return rv;
+        r->connection->keepalive = AP_CONN_CLOSE;
+        hie_httpd_send(r, r->output_filters, hie_response_refused(rv));
+        return OK;
     }
 
     hie_job_serve(hj->job);
@@ -131,6 +130,17 @@ handle(request_rec *r)
     hie_httpd_send(r, r->output_filters, hie_job_response(hj->job));
 
     return OK;
+}
+
+
+static ap_filter_rec_t  *error_filter;
+
+static void
+insert_error_filter(request_rec *r)
+{
+    if (r->per_dir_config != NULL && location_of(r) != NULL) {
+        hie_httpd_replace_error(r, error_filter);
+    }
 }
 
 
@@ -146,6 +156,9 @@ register_hooks(apr_pool_t *p)
 {
     static const char *const  before_proxy[] = { "mod_proxy.c", NULL };
 
+    error_filter = hie_httpd_register_errors("HIE_FHIR_ERROR");
+    ap_hook_insert_error_filter(insert_error_filter, NULL, NULL,
+                                APR_HOOK_LAST);
     ap_hook_check_config(check, NULL, NULL, APR_HOOK_MIDDLE);
     ap_hook_translate_name(claim, NULL, NULL, APR_HOOK_REALLY_FIRST);
     ap_hook_map_to_storage(skip_storage, NULL, before_proxy, APR_HOOK_FIRST);

@@ -11,6 +11,12 @@ static ngx_int_t ngx_http_hie_body_filter(ngx_http_request_t *r,
     ngx_chain_t *in);
 static void ngx_http_hie_collect(ngx_http_hie_ctx_t *ctx, ngx_buf_t *b);
 static ngx_uint_t ngx_http_hie_truncated(ngx_http_request_t *r, ngx_buf_t *b);
+static ngx_uint_t ngx_http_hie_is_page(ngx_http_request_t *r,
+    ngx_http_hie_ctx_t *ctx);
+static ngx_int_t ngx_http_hie_page_header(ngx_http_request_t *r,
+    ngx_http_hie_ctx_t *ctx);
+static ngx_int_t ngx_http_hie_page_body(ngx_http_request_t *r,
+    ngx_http_hie_ctx_t *ctx, ngx_chain_t *in);
 static ngx_int_t ngx_http_hie_judge(ngx_http_request_t *r,
     ngx_http_hie_ctx_t *ctx);
 static ngx_int_t ngx_http_hie_filter_init(ngx_conf_t *cf);
@@ -65,6 +71,10 @@ ngx_http_hie_header_filter(ngx_http_request_t *r)
     ngx_http_hie_ctx_t  *ctx;
 
     ctx = ngx_http_hie_get_ctx(r->main);
+
+    if (ngx_http_hie_is_page(r, ctx)) {
+        return ngx_http_hie_page_header(r, ctx);
+    }
 
     if (ctx == NULL
         || (ctx->state != ngx_http_hie_passed
@@ -127,6 +137,10 @@ ngx_http_hie_body_filter(ngx_http_request_t *r, ngx_chain_t *in)
     ngx_http_hie_ctx_t  *ctx;
 
     ctx = ngx_http_hie_get_ctx(r->main);
+
+    if (ctx && ctx->state == ngx_http_hie_failed && r == r->main) {
+        return ngx_http_hie_page_body(r, ctx, in);
+    }
 
     if (ctx == NULL
         || (ctx->state != ngx_http_hie_passed
@@ -207,6 +221,102 @@ ngx_http_hie_truncated(ngx_http_request_t *r, ngx_buf_t *b)
 {
     return b->flush && ngx_buf_special(b)
            && r->upstream && r->upstream->cleanup == NULL;
+}
+
+
+/*
+ * An error that nginx has found by itself before the job was done: the body
+ * is an OperationOutcome instead of its page.  A request that is not
+ * understood has no location yet but that of the server.
+ */
+
+static ngx_uint_t
+ngx_http_hie_is_page(ngx_http_request_t *r, ngx_http_hie_ctx_t *ctx)
+{
+    ngx_str_t                *type;
+    ngx_http_hie_loc_conf_t  *hlcf;
+
+    if (r != r->main || r->headers_out.status < NGX_HTTP_BAD_REQUEST) {
+        return 0;
+    }
+
+    if (ctx && ctx->state != ngx_http_hie_reading
+        && ctx->state != ngx_http_hie_ready
+        && ctx->state != ngx_http_hie_working)
+    {
+        return 0;
+    }
+
+    hlcf = ngx_http_get_module_loc_conf(r, ngx_http_hie_module);
+
+    if (!hlcf->errors) {
+        return 0;
+    }
+
+    type = &r->headers_out.content_type;
+
+    return type->len == sizeof("text/html") - 1
+           && ngx_strncmp(type->data, "text/html", type->len) == 0;
+}
+
+
+static ngx_int_t
+ngx_http_hie_page_header(ngx_http_request_t *r, ngx_http_hie_ctx_t *ctx)
+{
+    ngx_uint_t             status;
+    const hie_response_t  *hr;
+
+    if (ctx == NULL) {
+        ctx = ngx_http_hie_create_ctx(r);
+        if (ctx == NULL) {
+            return NGX_ERROR;
+        }
+    }
+
+    ctx->state = ngx_http_hie_failed;
+
+    status = r->headers_out.status;
+    hr = hie_response_refused((int) status);
+
+    if (ngx_http_hie_set_response(r, hr) != NGX_OK) {
+        return NGX_ERROR;
+    }
+
+    r->headers_out.status = status;
+
+    return ngx_http_next_header_filter(r);
+}
+
+
+static ngx_int_t
+ngx_http_hie_page_body(ngx_http_request_t *r, ngx_http_hie_ctx_t *ctx,
+    ngx_chain_t *in)
+{
+    ngx_uint_t             last;
+    ngx_chain_t           *cl;
+    const hie_response_t  *hr;
+
+    last = 0;
+
+    for (cl = in; cl; cl = cl->next) {
+        last |= cl->buf->last_buf;
+        cl->buf->pos = cl->buf->last;
+    }
+
+    if (!last) {
+        return NGX_OK;
+    }
+
+    ctx->state = ngx_http_hie_answered;
+
+    hr = hie_response_refused((int) r->headers_out.status);
+
+    cl = ngx_http_hie_response_body(r, hr);
+    if (cl == NULL) {
+        return NGX_ERROR;
+    }
+
+    return ngx_http_next_body_filter(r, cl);
 }
 
 

@@ -1,6 +1,8 @@
 
 #include "ngx_http_hie_module.h"
 
+#include <apr_portable.h>
+
 
 static ngx_int_t ngx_http_hie_set_path(ngx_http_request_t *r, ngx_str_t *base,
     hie_request_t *hr);
@@ -8,6 +10,9 @@ static ngx_int_t ngx_http_hie_set_request_headers(ngx_http_request_t *r,
     hie_request_t *hr);
 static ngx_int_t ngx_http_hie_set_body(ngx_http_request_t *r, apr_pool_t *pool,
     hie_request_t *hr);
+static ngx_uint_t ngx_http_hie_weak_if_range(ngx_http_request_t *r);
+static ngx_int_t ngx_http_hie_file_buf(ngx_http_request_t *r,
+    const hie_response_t *hr, ngx_buf_t *b);
 static ngx_int_t ngx_http_hie_set_response_headers(ngx_http_request_t *r,
     const hie_response_t *hr);
 static ngx_int_t ngx_http_hie_set_response_header(ngx_http_request_t *r,
@@ -317,7 +322,7 @@ ngx_http_hie_set_response(ngx_http_request_t *r, const hie_response_t *hr)
     }
 
     if (hr->status != NGX_HTTP_NOT_MODIFIED) {
-        r->headers_out.content_length_n = hr->body.len;
+        r->headers_out.content_length_n = hr->length;
     }
 
     /*
@@ -326,13 +331,33 @@ ngx_http_hie_set_response(ngx_http_request_t *r, const hie_response_t *hr)
      */
 
     r->disable_not_modified = 1;
-    r->allow_ranges = 0;
+    r->allow_ranges = hr->ranges && !ngx_http_hie_weak_if_range(r);
 
     return ngx_http_hie_set_response_headers(r, hr);
 }
 
 
-/* The bytes stay where the job has them, until the request is freed. */
+/* RFC 9110 section 13.1.5: a weak ETag is none for If-Range. */
+
+static ngx_uint_t
+ngx_http_hie_weak_if_range(ngx_http_request_t *r)
+{
+    ngx_str_t  *value;
+
+    if (r->headers_in.if_range == NULL) {
+        return 0;
+    }
+
+    value = &r->headers_in.if_range->value;
+
+    return value->len > 2 && value->data[0] == 'W' && value->data[1] == '/';
+}
+
+
+/*
+ * The bytes, or the descriptor, stay where the job has them, until the request
+ * is freed.
+ */
 
 ngx_chain_t *
 ngx_http_hie_response_body(ngx_http_request_t *r, const hie_response_t *hr)
@@ -350,7 +375,12 @@ ngx_http_hie_response_body(ngx_http_request_t *r, const hie_response_t *hr)
         return NULL;
     }
 
-    if (hr->body.len) {
+    if (hr->body_file) {
+        if (ngx_http_hie_file_buf(r, hr, b) != NGX_OK) {
+            return NULL;
+        }
+
+    } else if (hr->body.len) {
         b->start = (u_char *) hr->body.ptr;
         b->pos = b->start;
         b->end = b->start + hr->body.len;
@@ -365,6 +395,31 @@ ngx_http_hie_response_body(ngx_http_request_t *r, const hie_response_t *hr)
     cl->next = NULL;
 
     return cl;
+}
+
+
+static ngx_int_t
+ngx_http_hie_file_buf(ngx_http_request_t *r, const hie_response_t *hr,
+    ngx_buf_t *b)
+{
+    apr_os_file_t  fd;
+
+    b->file = ngx_pcalloc(r->pool, sizeof(ngx_file_t));
+    if (b->file == NULL
+        || apr_os_file_get(&fd, hr->body_file) != APR_SUCCESS)
+    {
+        return NGX_ERROR;
+    }
+
+    b->file->fd = fd;
+    b->file->log = r->connection->log;
+    ngx_str_set(&b->file->name, "hie content");
+
+    b->file_pos = 0;
+    b->file_last = hr->length;
+    b->in_file = hr->length ? 1 : 0;
+
+    return NGX_OK;
 }
 
 

@@ -23,7 +23,6 @@ static ngx_int_t ngx_http_hie_gateway_verdict(ngx_http_request_t *r,
 static void ngx_http_hie_gateway_hide_headers(ngx_http_request_t *r);
 static ngx_int_t ngx_http_hie_finish(ngx_http_request_t *r, ngx_int_t rc);
 
-static ngx_http_hie_ctx_t *ngx_http_hie_create_ctx(ngx_http_request_t *r);
 static ngx_int_t ngx_http_hie_post(ngx_http_request_t *r,
     ngx_http_hie_ctx_t *ctx, hie_work_t work);
 static ngx_int_t ngx_http_hie_send(ngx_http_request_t *r,
@@ -80,6 +79,13 @@ static ngx_command_t  ngx_http_hie_commands[] = {
       ngx_http_hie_consent,
       NGX_HTTP_LOC_CONF_OFFSET,
       offsetof(ngx_http_hie_loc_conf_t, consent),
+      NULL },
+
+    { ngx_string("hie_errors"),
+      NGX_HTTP_MAIN_CONF|NGX_HTTP_SRV_CONF|NGX_HTTP_LOC_CONF|NGX_CONF_FLAG,
+      ngx_conf_set_flag_slot,
+      NGX_HTTP_LOC_CONF_OFFSET,
+      offsetof(ngx_http_hie_loc_conf_t, errors),
       NULL },
 
     { ngx_string("hie_auth"),
@@ -437,7 +443,7 @@ ngx_http_hie_finish(ngx_http_request_t *r, ngx_int_t rc)
  * Both.
  */
 
-static ngx_http_hie_ctx_t *
+ngx_http_hie_ctx_t *
 ngx_http_hie_create_ctx(ngx_http_request_t *r)
 {
     ngx_pool_cleanup_t  *cln;
@@ -668,6 +674,7 @@ ngx_http_hie_create_loc_conf(ngx_conf_t *cf)
 
     conf->fhir = NGX_CONF_UNSET;
     conf->consent = NGX_CONF_UNSET;
+    conf->errors = NGX_CONF_UNSET;
     conf->auth = NGX_CONF_UNSET_UINT;
 
     return conf;
@@ -711,6 +718,12 @@ ngx_http_hie_merge_loc_conf(ngx_conf_t *cf, void *parent, void *child)
     }
 
     ngx_conf_merge_value(conf->consent, prev->consent, 0);
+
+    if (conf->errors == NGX_CONF_UNSET && (conf->fhir || conf->consent)) {
+        conf->errors = 1;
+    }
+
+    ngx_conf_merge_value(conf->errors, prev->errors, 0);
     ngx_conf_merge_uint_value(conf->auth, prev->auth, NGX_HTTP_HIE_BEARER);
 
     if (conf->auth == NGX_HTTP_HIE_NONE && (conf->fhir || conf->consent)) {

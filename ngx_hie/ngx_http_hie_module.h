@@ -18,6 +18,7 @@
 typedef struct {
     ngx_flag_t               fhir;
     ngx_flag_t               consent;
+    ngx_flag_t               errors;
     ngx_uint_t               auth;
     ngx_str_t                base;        /* location without the final "/" */
 } ngx_http_hie_loc_conf_t;
@@ -29,7 +30,8 @@ typedef enum {
     ngx_http_hie_working,                 /* a thread has the job */
     ngx_http_hie_passed,                  /* gateway: the answer is judged */
     ngx_http_hie_holding,                 /* gateway: and is being collected */
-    ngx_http_hie_answered                 /* ours, filters let it pass */
+    ngx_http_hie_answered,                /* ours, filters let it pass */
+    ngx_http_hie_failed                   /* a page of nginx is replaced */
 } ngx_http_hie_state_e;
 
 
@@ -48,6 +50,7 @@ typedef struct {
 } ngx_http_hie_ctx_t;
 
 
+ngx_http_hie_ctx_t *ngx_http_hie_create_ctx(ngx_http_request_t *r);
 ngx_http_hie_ctx_t *ngx_http_hie_get_ctx(ngx_http_request_t *r);
 ngx_int_t ngx_http_hie_set_request(ngx_http_request_t *r,
     ngx_http_hie_loc_conf_t *hlcf, hie_job_t *job);

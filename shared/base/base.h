@@ -15,6 +15,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include <apr_file_io.h>
 #include <apr_pools.h>
 #include <apr_time.h>
 
@@ -260,6 +261,18 @@ hie_thread_start(apr_pool_t *pool, const char *name, void (*fn)(void *),
                  void *baton, hie_thread_t **out, hie_error_t *err);
 HIE_BLOCKING void
 hie_thread_join(hie_thread_t *t);
+
+/*
+ * A file without a name in `directory`, readable by this process only; it is
+ * gone when `pool` or its last descriptor is. HIE_UNAVAILABLE when there is no
+ * room, with the reason in the log.
+ */
+HIE_BLOCKING hie_rc_t
+hie_temp_file(apr_pool_t *pool, const char *directory, apr_file_t **out,
+              hie_error_t *err);
+HIE_BLOCKING hie_rc_t
+hie_temp_write(apr_file_t *file, const void *ptr, size_t len,
+               hie_error_t *err);
 
 /* A pool with an allocator of its own, for one job on one thread at a time.
  * `parent` NULL: a root. Aborts on out of memory. */

@@ -118,6 +118,9 @@ static const config_key_t  cors_keys[] = {
 
 static const config_key_t  fhir_keys[] = {
     KEY("max_body", CONFIG_SIZE, AT(fhir.max_body), K, G, "16m"),
+    KEY("max_binary", CONFIG_SIZE, AT(fhir.max_binary), K, 64 * G, "256m"),
+    KEY("temp_directory", CONFIG_PATH, AT(fhir.temp_directory), 0, 0,
+        "/var/tmp"),
     KEY("max_depth", CONFIG_INTEGER, AT(fhir.max_depth), 8, 1000, "64"),
     KEY("max_entries", CONFIG_INTEGER, AT(fhir.max_entries),
         1, 1000000, "5000"),

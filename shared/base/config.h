@@ -77,6 +77,8 @@ typedef struct {
 
     struct {
         apr_size_t   max_body;        /* bytes of a request body */
+        apr_size_t   max_binary;      /* and of one that is raw content */
+        const char  *temp_directory;  /* of files that pass through */
         int          max_depth;       /* nesting of a JSON document */
         int          max_entries;     /* of a Bundle */
         int          default_count;   /* resources of a search page */

@@ -115,13 +115,15 @@ hie_write_prepare(const hie_write_rules_t *rules, const char *where,
     }
 
     put->index = index;
-    if (!hie_str_eqz(type, "Consent")) {
-        return HIE_OK;
+    if (hie_str_eqz(type, "Binary")) {
+        rc = hie_binary_context(d, rules->base_url, pool, put, err);
+
+    } else if (hie_str_eqz(type, "Consent")) {
+        rc = hie_consent_rows(d, rules->base_url, pool, &consents,
+                              &put->n_consents, err);
+        put->consents = consents;
     }
 
-    rc = hie_consent_rows(d, rules->base_url, pool, &consents,
-                          &put->n_consents, err);
-    put->consents = consents;
     return place_error(where, pool, rc, err);
 }
 
@@ -175,6 +177,12 @@ edit(hie_plan_t *p, const hie_step_t *s, const hie_doc_t **d)
     hie_doc_t   *now, *made;
 
     *d = NULL;
+    if (hie_str_eqz(s->w->type, "Binary")) {
+        /* its content may not be in the document, and would be left behind */
+        return hie_fail(p->err, HIE_UNPROCESSABLE, "Binary",
+                        "a Binary can only be replaced as a whole");
+    }
+
     rc = hie_doc_parse(p->pool, s->now->row.body, depth, &now, p->err);
     if (rc == HIE_OK) {
         rc = s->w->edit(s->w->baton, now, p->pool, &bytes, p->err);
@@ -272,6 +280,7 @@ write_step(hie_plan_t *p, hie_step_t *s)
         return place_error(s->w->where, p->pool, rc, p->err);
     }
 
+    put->content = s->w->content;
     put->method = s->w->kind == HIE_WRITE_CREATE ? HIE_BY_POST
                   : s->w->kind == HIE_WRITE_PATCH ? HIE_BY_PATCH : HIE_BY_PUT;
     s->put = put;

@@ -6,6 +6,8 @@
 #ifndef HIE_EXCHANGE_H
 #define HIE_EXCHANGE_H
 
+#include <apr_file_io.h>
+
 #include "base/base.h"
 #include "base/config.h"
 
@@ -63,7 +65,8 @@ typedef struct {
     hie_str_t            query;       /* without '?', ptr NULL if none */
     int                  n_headers;
     const hie_header_t  *headers;
-    hie_str_t            body;
+    hie_str_t            body;        /* one that is too large may be its
+                                         length alone: hie_job_body */
     int                  body_file;   /* descriptor of a file, or -1 */
     hie_str_t            peer;        /* network address of the client */
     hie_str_t            tls_subject; /* of a verified client certificate */
@@ -78,6 +81,13 @@ typedef struct {
     int            n_headers;
     hie_header_t   headers[12];
     hie_str_t      body;
+    apr_file_t    *body_file;    /* or NULL; else the body is this whole file
+                                    and `body` is empty. An adapter that needs
+                                    it for longer takes it over by
+                                    apr_file_setaside. */
+    int64_t        length;       /* of the body; of a HEAD, of what a GET would
+                                    get, and the body may be missing */
+    bool           ranges;       /* the server may cut ranges out of it */
 } hie_response_t;
 
 typedef struct hie_job_t  hie_job_t;
@@ -94,6 +104,15 @@ hie_response_t *
 hie_job_response(hie_job_t *job);
 apr_pool_t *
 hie_job_pool(hie_job_t *job);
+
+/*
+ * With everything but the body filled in: how many bytes of it the job can
+ * take at most, and whether they should be in a file (request->body_file) as
+ * soon as they are more than a few. An adapter that reads no more than it must
+ * stops one byte later. Pure.
+ */
+void
+hie_job_body(hie_job_t *job, apr_size_t *max, bool *file);
 
 /*
  * Repository: authenticates, decides, serves, and has the PENDING record on
@@ -157,6 +176,11 @@ hie_job_verdict(const hie_job_t *job);
 /* The outcome, once, after the last byte or the failure. Does not block. */
 void
 hie_job_complete(hie_job_t *job, int status, int64_t bytes, bool aborted);
+
+/* A response for when the server itself refuses a request: an
+ * OperationOutcome that says no more than the status. Static. */
+const hie_response_t *
+hie_response_refused(int status);
 
 /* A response for when there is no capacity: 503, Retry-After, an
  * OperationOutcome. Static; for an adapter that could not even make a job. */

@@ -292,7 +292,8 @@ is_small_create(hie_job_t *job)
            && job->rt->config->fhir.references == HIE_REFERENCES_OFF
            && hie_request_header(r, "If-None-Exist").ptr == NULL
            && hie_request_route(job) == HIE_OK
-           && job->todo.what == HIE_DO_CREATE;
+           && job->todo.what == HIE_DO_CREATE
+           && !hie_str_eqz(job->todo.type, "Binary");
 }
 
 
@@ -307,6 +308,7 @@ hie_job_together(hie_job_t *job)
             || hie_str_eqz(job->request.method, "HEAD"))
            && hie_request_route(job) == HIE_OK
            && job->todo.what == HIE_DO_READ
+           && !hie_binary_is_read(job)
            ? HIE_READS : HIE_ALONE;
 }
 

@@ -44,6 +44,7 @@ authorize(hie_job_t *job)
     const hie_config_t  *conf;
 
     conf = job->rt->config;
+    job->todo.allow = HIE_STR("GET, HEAD");
     rc = hie_request_authenticate(job);
     if (rc != HIE_OK) {
         return rc;

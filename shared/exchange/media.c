@@ -440,11 +440,15 @@ hie_request_media(hie_job_t *job)
     hie_rc_t  rc;
 
     rc = negotiate(job);
+    if (hie_binary_is_read(job) && !hie_binary_wants_document(job)) {
+        rc = HIE_OK;             /* it is answered as what it is */
+    }
+
     if (rc == HIE_OK) {
         rc = take_parameters(job, &job->media);
     }
 
-    if (rc == HIE_OK && has_fhir_body(job)) {
+    if (rc == HIE_OK && has_fhir_body(job) && !hie_binary_is_raw(job)) {
         rc = check_body(job);
     }
 

@@ -115,6 +115,10 @@ struct hie_job_t {
     bool                completed;
     uint64_t            seq;
 
+    hie_content_t       content;     /* of a Binary that is being written */
+    bool                has_content;
+    bool                coding_refused;      /* 415: tell those there are */
+
     hie_gate_t          gate;        /* gateway mode */
     hie_str_t           gate_type;
 
@@ -146,7 +150,8 @@ hie_rc_t
 hie_request_authenticate(hie_job_t *job);
 hie_rc_t
 hie_request_permit(hie_job_t *job, hie_may_t may, hie_str_t type);
-/* Reads request->body_file, if that is where the body is. XML becomes JSON. */
+/* Reads request->body_file, if that is where the body is, and takes a
+ * Content-Encoding away. XML becomes JSON. */
 hie_rc_t
 hie_request_body(hie_job_t *job, hie_str_t *body);
 void
@@ -222,6 +227,44 @@ hie_read_exists(hie_job_t *job);
 /* Several, each with its own outcome. */
 void
 hie_do_read_many(hie_job_t **jobs, hie_rc_t *rcs, int n);
+
+/* encoding.c: the coding of the request's body, and its decoding: at most
+ * `max` bytes of `in`, in pieces to `cb`. */
+#define HIE_CODINGS  "gzip, deflate, zstd"
+
+typedef enum {
+    HIE_CODING_NONE = 1, HIE_CODING_GZIP, HIE_CODING_DEFLATE, HIE_CODING_ZSTD
+} hie_coding_t;
+
+hie_rc_t
+hie_encoding(hie_job_t *job, hie_coding_t *out);
+hie_rc_t
+hie_decode(hie_coding_t coding, const hie_content_t *in, size_t max,
+           hie_content_cb *cb, void *baton, apr_pool_t *pool,
+           hie_error_t *err);
+
+/* binary.c */
+/* Is it a create or an update of a Binary whose body is the content
+ * itself? Is it a read of one? */
+bool
+hie_binary_is_raw(const hie_job_t *job);
+bool
+hie_binary_is_read(const hie_job_t *job);
+/* Does a read of a Binary ask for the resource, not for the content? */
+bool
+hie_binary_wants_document(hie_job_t *job);
+/* The document that a raw body is described by; the content goes to
+ * job->content. */
+hie_rc_t
+hie_binary_document(hie_job_t *job, hie_str_t *out);
+/* What governs a Binary, into `put`. */
+hie_rc_t
+hie_binary_context(const hie_doc_t *d, hie_str_t base_url, apr_pool_t *pool,
+                   hie_put_t *put, hie_error_t *err);
+/* The 200 of a read. */
+hie_rc_t
+hie_binary_answer(hie_job_t *job, const hie_row_t *row);
+
 /* search.c */
 hie_rc_t
 hie_do_search(hie_job_t *job);

@@ -114,6 +114,11 @@ hie_do_read_answer(hie_job_t *job, hie_rc_t rc, const hie_row_t *row)
     audit_row(job, row);
     if (not_modified(job, row)) {
         hie_respond(job, 304, HIE_STR_NONE);
+    } else if (hie_binary_is_read(job)) {
+        rc = hie_binary_answer(job, row);
+        if (rc != HIE_OK) {
+            return rc;
+        }
     } else {
         hie_respond(job, 200, row->body);
     }

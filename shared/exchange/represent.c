@@ -18,7 +18,11 @@ fhir_type(hie_response_t *r)
 {
     int  i;
 
-    for (i = 0; i < r->n_headers && r->body.len > 0; i++) {
+    if (r->body.len == 0 || r->ranges) {
+        return NULL;
+    }
+
+    for (i = 0; i < r->n_headers; i++) {
         if (hie_str_ieqz(r->headers[i].name, "Content-Type")
             && hie_str_eqz(r->headers[i].value, HIE_FHIR_JSON))
         {
@@ -217,6 +221,10 @@ hie_represent(hie_job_t *job)
     if (represent(job, m) != HIE_OK && job->response.status < 400) {
         hie_respond_error(job, &job->error);
         (void) represent(job, m);
+    }
+
+    if (job->response.body.len > 0) {
+        job->response.length = (int64_t) job->response.body.len;
     }
 
     if (job->todo.what != HIE_DO_OPTIONS) {

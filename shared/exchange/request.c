@@ -100,6 +100,38 @@ hie_request_base_url(hie_job_t *job)
 
 
 static hie_rc_t
+add_decoded(void *baton, const char *ptr, size_t len, hie_error_t *err)
+{
+    hie_buf_add(baton, ptr, len);
+    return HIE_OK;
+}
+
+
+static hie_rc_t
+decode_body(hie_job_t *job, hie_str_t *body)
+{
+    size_t          max;
+    hie_rc_t        rc;
+    hie_buf_t       b;
+    hie_coding_t    coding;
+    hie_content_t   in;
+
+    rc = hie_encoding(job, &coding);
+    if (rc != HIE_OK || coding == HIE_CODING_NONE) {
+        return rc;
+    }
+
+    in = (hie_content_t) { body->ptr, -1, (int64_t) body->len };
+    max = job->rt->config->fhir.max_body;
+    hie_buf_init(&b, job->pool, body->len < max / 4 ? body->len * 4 : max);
+    rc = hie_decode(coding, &in, max, add_decoded, &b, job->pool,
+                    &job->error);
+    *body = hie_buf_str(&b);
+    return rc;
+}
+
+
+static hie_rc_t
 load_body(hie_job_t *job, hie_str_t *body)
 {
     char     *buf;
@@ -127,7 +159,7 @@ load_body(hie_job_t *job, hie_str_t *body)
     }
 
     if (job->request.body_file == -1) {
-        return HIE_OK;
+        return decode_body(job, body);
     }
 
     buf = apr_palloc(job->pool, body->len + 1);
@@ -141,7 +173,7 @@ load_body(hie_job_t *job, hie_str_t *body)
     }
 
     body->ptr = buf;
-    return HIE_OK;
+    return decode_body(job, body);
 }
 
 

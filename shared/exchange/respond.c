@@ -19,7 +19,7 @@ static const hie_response_t busy = {
         { HIE_FHIR_JSON, sizeof(HIE_FHIR_JSON) - 1 } },
       { { "Retry-After", 11 }, { "1", 1 } },
       { { "Cache-Control", 13 }, { "no-store", 8 } } },
-    { busy_body, sizeof(busy_body) - 1 }
+    { busy_body, sizeof(busy_body) - 1 }, NULL, sizeof(busy_body) - 1, false
 };
 
 
@@ -27,6 +27,55 @@ const hie_response_t *
 hie_response_busy(void)
 {
     return &busy;
+}
+
+
+#define OUTCOME(code, text)                                                   \
+    "{\"resourceType\":\"OperationOutcome\",\"issue\":[{\"severity\":"        \
+    "\"error\",\"code\":\"" code "\",\"diagnostics\":\"" text "\"}]}"
+
+#define REFUSED(status, code, text)                                           \
+    { status, 2,                                                              \
+      { { { "Content-Type", 12 }, { HIE_FHIR_JSON, sizeof(HIE_FHIR_JSON) - 1 } }, \
+        { { "Cache-Control", 13 }, { "no-store", 8 } } },                     \
+      { OUTCOME(code, text), sizeof(OUTCOME(code, text)) - 1 },               \
+      NULL, sizeof(OUTCOME(code, text)) - 1, false }
+
+static const hie_response_t refused[] = {
+    REFUSED(400, "invalid", "The request is not well-formed."),
+    REFUSED(401, "login", "The server asks for credentials."),
+    REFUSED(403, "forbidden", "The server does not allow this."),
+    REFUSED(404, "not-found", "There is nothing here."),
+    REFUSED(405, "not-supported", "This method is not allowed here."),
+    REFUSED(408, "timeout", "The request did not arrive in time."),
+    REFUSED(411, "required", "A Content-Length is needed."),
+    REFUSED(413, "too-long", "The body is too large."),
+    REFUSED(414, "too-long", "The URL is too long."),
+    REFUSED(417, "not-supported", "This expectation cannot be met."),
+    REFUSED(429, "throttled", "There are too many requests; try later."),
+    REFUSED(431, "too-long", "The header of the request is too large."),
+    REFUSED(502, "transient", "The server behind this one did not answer."),
+    REFUSED(503, "transient", "The server has no capacity now; try again."),
+    REFUSED(504, "timeout", "The server behind this one did not answer."),
+    REFUSED(500, "exception", "The server could not serve the request.")
+};
+
+
+const hie_response_t *
+hie_response_refused(int status)
+{
+    size_t                 i;
+    const hie_response_t  *r;
+
+    for (i = 0; i < sizeof(refused) / sizeof(refused[0]); i++) {
+        r = &refused[i];
+        if (r->status == status) {
+            return r;
+        }
+    }
+
+    /* of its class */
+    return status < 500 ? &refused[0] : r;
 }
 
 
@@ -39,6 +88,9 @@ hie_respond(hie_job_t *job, int status, hie_str_t body)
     r->status = status;
     r->n_headers = 0;
     r->body = body;
+    r->body_file = NULL;
+    r->length = (int64_t) body.len;
+    r->ranges = false;
     if (body.len > 0) {
         hie_respond_header(job, "Content-Type", HIE_STR(HIE_FHIR_JSON));
     }
@@ -114,9 +166,13 @@ hie_respond_error(hie_job_t *job, const hie_error_t *err)
         break;
 
     case HIE_UNSUPPORTED:
-        /* RFC 5789 section 2.2 */
+        /* RFC 5789 section 2.2, and RFC 9110 section 12.5.3: what there is. */
         if (job->accept_patch) {
             hie_respond_header(job, "Accept-Patch", HIE_STR(HIE_PATCH_TYPES));
+        }
+
+        if (job->coding_refused) {
+            hie_respond_header(job, "Accept-Encoding", HIE_STR(HIE_CODINGS));
         }
 
         break;

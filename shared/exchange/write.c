@@ -235,7 +235,8 @@ parse_body(hie_job_t *job, hie_write_t *w)
     hie_str_t   body, type;
     hie_doc_t  *d;
 
-    rc = hie_request_body(job, &body);
+    rc = hie_binary_is_raw(job) ? hie_binary_document(job, &body)
+                                : hie_request_body(job, &body);
     if (rc != HIE_OK) {
         return rc;
     }
@@ -254,6 +255,7 @@ parse_body(hie_job_t *job, hie_write_t *w)
     }
 
     w->doc = d;
+    w->content = job->has_content ? &job->content : NULL;
     return HIE_OK;
 }
 

@@ -43,6 +43,8 @@ typedef struct {
     bool                want_body;   /* of what is there already, too */
     hie_str_t           full_url;    /* or empty */
     const hie_doc_t    *doc;         /* CREATE and UPDATE: the resource */
+    const hie_content_t  *content;   /* of a Binary whose data is not in it,
+                                        or NULL */
     hie_write_edit_fn  *edit;        /* PATCH */
     void               *baton;
 

@@ -199,6 +199,10 @@ make_node(PGconn *pg, const char *role, const char *node, hie_error_t *err)
     } else if (rc == HIE_OK) {
         rc = run_sql(pg, node, "SELECT hie.grant_server($1, $2)", 2, values,
                      err);
+        if (rc == HIE_OK) {
+            rc = run_sql(pg, node, "SELECT hie.grant_binary($1)", 1, values,
+                         err);
+        }
     }
     if (rc != HIE_OK) {
         PQclear(PQexec(pg, "ROLLBACK"));

@@ -284,6 +284,14 @@ hie_read_statements(hie_store_t *s);
 void
 hie_write_statements(hie_store_t *s);
 
+/* binary.c: what hie_store_put does for a Binary. */
+hie_rc_t
+hie_store_contexts(hie_store_tx_t *tx, const hie_put_t *puts, int n,
+                   hie_error_t *err);
+hie_rc_t
+hie_store_put_content(hie_store_tx_t *tx, const hie_put_t *put,
+                      hie_error_t *err);
+
 /* The node's schema as an SQL name; HIE_INVALID if `node` is none. */
 hie_rc_t
 hie_node_schema(const char *node, apr_pool_t *pool, const char **schema,

@@ -332,6 +332,17 @@ typedef struct {
     const uint64_t  *deny;
 } hie_consent_row_t;
 
+/* Raw content: bytes in memory, or those of a file from its start. */
+typedef struct {
+    const char  *bytes;
+    int          file;               /* descriptor, or -1 */
+    int64_t      size;
+} hie_content_t;
+
+/* Up to `size` bytes from `at` on: how many, 0 at the end, -1 on an error. */
+HIE_BLOCKING int64_t
+hie_content_read(const hie_content_t *c, int64_t at, char *buf, size_t size);
+
 typedef struct {
     hie_str_t                 type;
     hie_str_t                 id;
@@ -341,13 +352,20 @@ typedef struct {
     hie_method_t              method;    /* 0: PUT, or DELETE without a body */
     hie_str_t                 body;      /* empty: deleted; the row keeps its
                                             patients, index is not used */
-    const hie_index_t        *index;
+    hie_index_t              *index;     /* to that of a Binary hie_store_put
+                                            adds the patients of its context */
+    hie_str_t                 context_type;  /* what governs a Binary, */
+    hie_str_t                 context_id;    /* unless index says it */
+    const hie_content_t      *content;   /* of a Binary whose data is not in
+                                            its body, or NULL */
     int                       n_consents;  /* of type Consent: its rows now */
     const hie_consent_row_t  *consents;
 } hie_put_t;
 
-/* Writes all in one round trip. HIE_CONFLICT when a new one exists already, or
- * one is not of the version before. */
+/* Writes all in one round trip (the content of Binaries takes more).
+ * HIE_CONFLICT when a new one exists already, or one is not of the version
+ * before. HIE_UNPROCESSABLE when the context of a Binary is neither among them
+ * nor there. */
 HIE_BLOCKING hie_rc_t
 hie_store_put(hie_store_tx_t *tx, const hie_put_t *puts, int n,
               hie_error_t *err);
@@ -356,6 +374,32 @@ hie_store_put(hie_store_tx_t *tx, const hie_put_t *puts, int n,
 HIE_BLOCKING hie_rc_t
 hie_store_put_commit(hie_store_tx_t *tx, const hie_put_t *puts, int n,
                      hie_error_t *err);
+
+
+/*
+ * Raw content of a version of a Binary. What is stored is never changed, so it
+ * can be read piece by piece, without a transaction and without a connection
+ * that is held in between. Whether the version may be seen is to be asked
+ * first (hie_store_read).
+ */
+
+/* Stored in chunks of this size. A multiple of 3: the base64 of a whole is
+ * that of its chunks. */
+#define HIE_CHUNK  (240 * 1024)
+
+/* HIE_NOT_FOUND: the data is in the document. */
+HIE_BLOCKING hie_rc_t
+hie_store_content(hie_store_t *s, hie_str_t id, int64_t version,
+                  apr_pool_t *pool, int64_t *content, int64_t *size,
+                  hie_error_t *err);
+
+/* Each call gets one chunk; anything but HIE_OK ends the reading. */
+typedef hie_rc_t hie_content_cb(void *baton, const char *ptr, size_t len,
+                                hie_error_t *err);
+
+HIE_BLOCKING hie_rc_t
+hie_store_content_read(hie_store_t *s, int64_t content, int64_t size,
+                       hie_content_cb *cb, void *baton, hie_error_t *err);
 
 
 /*

@@ -704,9 +704,28 @@ prepare_put(hie_store_tx_t *tx, const hie_put_t *puts, int n, put_t **out,
             return rc;
         }
     }
-    collect(w, tx, puts, n);
-    *out = w;
-    return HIE_OK;
+    rc = hie_store_contexts(tx, puts, n, err);
+    if (rc == HIE_OK) {
+        collect(w, tx, puts, n);
+        *out = w;
+    }
+    return rc;
+}
+
+
+static hie_rc_t
+put_contents(hie_store_tx_t *tx, const hie_put_t *puts, int n,
+             hie_error_t *err)
+{
+    hie_rc_t  rc = HIE_OK;
+    int       i;
+
+    for (i = 0; rc == HIE_OK && i < n; i++) {
+        if (puts[i].content != NULL) {
+            rc = hie_store_put_content(tx, &puts[i], err);
+        }
+    }
+    return rc;
 }
 
 
@@ -729,7 +748,21 @@ hie_store_put(hie_store_tx_t *tx, const hie_put_t *puts, int n,
     while (rc == HIE_OK && w->n_ops > 0) {
         PQclear(w->ops[--w->n_ops].res);
     }
-    return rc;
+    return rc == HIE_OK ? put_contents(tx, puts, n, err) : rc;
+}
+
+
+static bool
+has_content(const hie_put_t *puts, int n)
+{
+    int  i;
+
+    for (i = 0; i < n; i++) {
+        if (puts[i].content != NULL) {
+            return true;
+        }
+    }
+    return false;
 }
 
 
@@ -789,6 +822,14 @@ hie_store_put_commit(hie_store_tx_t *tx, const hie_put_t *puts, int n,
     HIE_ASSERT_MAY_BLOCK();
 
     if (n == 0) {
+        return hie_store_commit(tx, err);
+    }
+    if (has_content(puts, n)) {
+        rc = hie_store_put(tx, puts, n, err);
+        if (rc != HIE_OK) {
+            hie_store_rollback(tx);
+            return rc;
+        }
         return hie_store_commit(tx, err);
     }
     rc = prepare_put(tx, puts, n, &w, err);

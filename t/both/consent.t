@@ -137,9 +137,11 @@ def _(s):
     equal(s.get(f"/Patient/{p}", token=s.admin()).json()["name"][0]["family"],
           "Probe", "kept")
     for match in ('W/"1"', "*", 'W/"7"'):
-        again = s.put(f"/Patient/{p}", patient(p, "Changed"), token=b,
-                      headers=[("If-Match", match)])
-        equal(again.status, r.status, f"If-Match {match}")
+        # as if there were nothing that could match
+        for key in (p, s.id("nothing")):
+            again = s.put(f"/Patient/{key}", patient(key, "Changed"), token=b,
+                          headers=[("If-Match", match)])
+            equal(again.status, 412, f"If-Match {match} of {key}")
     c = s.id("c")
     r = s.put(f"/Consent/{c}", consent(c, p, base="permit"), token=b)
     check(r.status in (403, 404, 409), f"Consent: status {r.status}")

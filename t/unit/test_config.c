@@ -126,6 +126,8 @@ test_defaults(void **state)
     assert_null(c->access.sign_issuer);
     assert_false(c->consent.default_permit);
     assert_int_equal(c->fhir.max_body, 16 * 1024 * 1024);
+    assert_int_equal(c->fhir.max_binary, 256 * 1024 * 1024);
+    assert_string_equal(c->fhir.temp_directory, "/var/tmp");
     assert_int_equal(c->fhir.max_depth, 64);
     assert_int_equal(c->fhir.max_entries, 5000);
     assert_int_equal(c->fhir.default_count, 20);

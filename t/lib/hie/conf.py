@@ -46,6 +46,8 @@ consent:
   default: {o.get('consent', 'permit')}
 fhir:
   max_body: {o.get('max_body', '8m')}
+  max_binary: {o.get('max_binary', '32m')}
+  temp_directory: "{o.get('temp_directory', '/var/tmp')}"
   default_count: {o.get('default_count', 20)}
   timeout: {o.get('timeout', 30000)}
 {o.get('fhir', '')}
@@ -102,7 +104,8 @@ http {{
 {temps}
     keepalive_timeout 300s;
     keepalive_requests 100000000;
-    client_max_body_size 64m;
+    client_max_body_size {o.get('client_max_body', '64m')};
+    {o.get('nginx_http', '')}
     hie_config {d}/hie.yaml;
 
     upstream backend {{
@@ -112,7 +115,7 @@ http {{
 
     server {{
         listen 127.0.0.1:{p['nginx']} backlog=1024;
-{locations % ('', '')}
+{locations % (o.get('nginx_fhir', ''), '')}
         {o.get('nginx_server', '')}
     }}
 

@@ -19,7 +19,7 @@ def flags(*what):
     return run("pkg-config", ["pkg-config", *what, "apr-1", "apr-util-1",
                               "libpq", "openssl", "jansson", "hiredis",
                               "yaml-0.1", "libutf8proc", "libpcre2-8",
-                              "libxml-2.0"]).split()
+                              "libxml-2.0", "zlib", "libzstd"]).split()
 
 
 def sources():

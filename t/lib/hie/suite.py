@@ -20,8 +20,9 @@ RULES = ["--rules=seq=t/both/{gateway,tls}.t",
 # Of t/both those that say something about memory; the faults that are slow to
 # bring about are left out.
 SANITIZED = ("rest", "media", "search", "history", "everything", "http",
-             "operations", "identity", "consent", "gateway",
-             "audit", "bundle", "abort", "tls", "mllp", "mllp_data")
+             "operations", "identity", "consent", "gateway", "write", "patch",
+             "audit", "bundle", "abort", "tls", "binary", "encoding",
+             "protocol", "http2", "mllp", "mllp_data")
 
 # Those that let threads meet. Not mpm.t: ThreadSanitizer keeps signals back
 # from a child of prefork that waits for its turn, and it cannot be ended.
