@@ -6,6 +6,19 @@
  *
  * Only what was loaded is known: no code system is built in. Resources are
  * hostile input like any other: cycles, depth and work are bounded.
+ *
+ * Where R4 leaves it open:
+ *   - several value sets of one include: a code is in all of them;
+ *   - a listed code that its complete code system does not have is not in;
+ *   - compose.inactive absent: inactive codes are in. A concept is inactive by
+ *     its property inactive, or by status retired, inactive, entered-in-error;
+ *   - a hierarchy without hierarchyMeaning means is-a. Filters follow any
+ *     hierarchy, $subsumes only one that means subsumption;
+ *   - a regular expression meets the whole value;
+ *   - a stored expansion counts where there is no compose, or where a code
+ *     system that compose needs is not known; a page of one never;
+ *   - of a fragment what is there is expanded, and the expansion marked with
+ *     valueset-unclosed.
  */
 
 #ifndef HIE_TERMINOLOGY_H
@@ -139,8 +152,12 @@ typedef struct {
  * service gives (not-found, not-supported, too-costly, required, invalid,
  * code-invalid, processing), and the result says the status of HTTP:
  * HIE_NOT_FOUND when what was asked for is not known, HIE_UNPROCESSABLE when
- * something that it depends on is not, or when it takes too much. Both are in
- * the request's pool. */
+ * something that it depends on is not, HIE_TOO_COSTLY beyond a limit,
+ * HIE_INVALID for parameters that are wrong. `out` is in the request's pool.
+ *
+ * Beside those of R4 the parameters useSupplement and tx-resource are known;
+ * context and date are refused. An expansion is a list; with
+ * excludeNested=false and without paging a tree. */
 typedef hie_rc_t
 hie_term_operation_fn(const hie_term_request_t *r, hie_str_t *out,
                       hie_error_t *err);
@@ -170,15 +187,17 @@ hie_term_member(const hie_term_source_t *source, apr_pool_t *pool,
                 hie_error_t *err);
 
 /* All codes of a value set (:in, :not-in). HIE_NOT_FOUND: it is not known.
- * HIE_UNPROCESSABLE: it cannot be expanded, or has more than `max`; no part of
- * an answer is given then. In no particular order, none twice. */
+ * HIE_UNPROCESSABLE: it cannot be expanded. HIE_TOO_COSTLY: it has more than
+ * `max`. No part of an answer is given then. In no particular order, none
+ * twice. */
 hie_rc_t
 hie_term_codes(const hie_term_source_t *source, apr_pool_t *pool,
                hie_str_t value_set, size_t max, const hie_term_code_t **out,
                size_t *n, hie_error_t *err);
 
 /* The code and all that it subsumes (:below), or that subsume it (:above). An
- * unknown system or code, or one without hierarchy, gives the code alone. */
+ * unknown system or code, or one without hierarchy, gives the code alone.
+ * HIE_TOO_COSTLY: more than `max`. */
 hie_rc_t
 hie_term_below(const hie_term_source_t *source, apr_pool_t *pool,
                hie_str_t system, hie_str_t code, size_t max,
