@@ -141,7 +141,7 @@ put_property(lookup_t *l, hie_str_t code, const char *type, hie_str_t json,
 {
     hie_buf_t  *b = l->b;
 
-    if (!wants(l, code) || json.len == 0) {
+    if (!wants(l, code) || type == NULL || json.len == 0) {
         return;
     }
 
@@ -190,7 +190,7 @@ describe(const lookup_t *l, const property_t *p)
 {
     uint32_t  c;
 
-    if (strcmp(p->type, "Code") != 0) {
+    if (!hie_str_eqz(hie_str(p->type), "Code")) {
         return HIE_STR_NONE;
     }
 

@@ -42,10 +42,11 @@ typedef struct {
 } property_name_t;
 
 typedef struct {
-    uint32_t   name;                /* in system_t.names */
-    char       type[12];            /* "Code", "Coding", "String", … */
-    hie_str_t  text;                /* of a Coding its code */
-    hie_str_t  json;                /* the value as it stands */
+    uint32_t     name;              /* in system_t.names */
+    const char  *type;              /* "Code", "Coding", …; NULL: none of
+                                       those that a property may have */
+    hie_str_t    text;              /* of a Coding its code */
+    hie_str_t    json;              /* the value as it stands */
 } property_t;
 
 typedef enum {

@@ -23,6 +23,11 @@ static const char *const  contents[] = {
     [CONTENT_SUPPLEMENT] = "supplement"
 };
 
+/* CodeSystem.concept.property.value[x] */
+static const char *const  types[] = {
+    "Code", "Coding", "String", "Integer", "Boolean", "DateTime", "Decimal"
+};
+
 
 uint32_t
 hie_system_find(const hie_term_t *t, hie_str_t code)
@@ -210,14 +215,16 @@ take_property(builder_t *b, concept_t *concept, hie_node_t n)
     property_t  *p = &b->s->properties[b->n_properties++];
     hie_node_t   value;
     hie_str_t    type;
+    size_t       i;
 
     value = hie_make_value(m->d, n, m->scratch, &type);
 
-    if (type.len >= sizeof(p->type)) {
-        type.len = 0;
+    for (i = 0; i < sizeof(types) / sizeof(types[0]); i++) {
+        if (hie_str_eqz(type, types[i])) {
+            p->type = types[i];
+        }
     }
 
-    memcpy(p->type, type.ptr != NULL ? type.ptr : "", type.len);
     p->name = name_of(b, hie_doc_get(m->d, n, "code", m->scratch));
     p->json = hie_make_copy(m, hie_doc_raw(m->d, value));
 

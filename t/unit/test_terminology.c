@@ -350,6 +350,14 @@ test_lookup(void **state)
          NULL);
     assert_false(says("'name':'designation'"));
 
+    /* a value of no type that a property may have is not given on */
+    add("{'resourceType':'CodeSystem','url':'urn:odd','content':'complete',"
+        "'concept':[{'code':'a','property':[{'code':'p',"
+        "'valueX\\':1':2}]}]}");
+    call(hie_term_lookup, "system=urn:odd", "code=a", NULL);
+    assert_int_equal(called, HIE_OK);
+    assert_false(says("'property'"));
+
     call(hie_term_lookup, "system=urn:s", "code=no", NULL);
     assert_int_equal(called, HIE_NOT_FOUND);
     call(hie_term_lookup, "system=urn:t", "code=no", NULL);
