@@ -537,15 +537,23 @@ is_unclosed(const expand_t *e)
 }
 
 
-/* A UUID of what the expansion depends on (R4 ValueSet.expansion.identifier;
- * RFC 9562 section 5.8). */
+/* A UUID of what was asked and what was found: the same expansion has the same
+ * one (R4 ValueSet.expansion.identifier; RFC 9562 section 5.8). */
 static void
-put_identifier(hie_buf_t *b, hie_str_t parameters, hie_str_t url,
-               hie_str_t instant)
+put_identifier(const expand_t *e, hie_buf_t *b, hie_str_t parameters)
 {
-    hie_str_t  parts[3] = { url, parameters, instant };
-    uint64_t   high = hie_hash64_parts(parts, 3);
-    uint64_t   low = hie_hash64_parts(parts + 1, 2) ^ (high << 7);
+    hie_str_t   parts[4] = { e->plan->term->canonical, parameters };
+    uint64_t    high = hie_hash64_parts(parts, 2), low = high;
+    hie_str_t   so_far = { (const char *) &low, sizeof(low) };
+    size_t      i;
+
+    for (i = 0; i < e->crowd.n; i++) {
+        parts[0] = so_far;
+        parts[1] = e->crowd.members[i].system;
+        parts[2] = e->crowd.members[i].code;
+        parts[3] = hie_member_display(e->tx, &e->crowd.members[i]);
+        low = hie_hash64_parts(parts, 4);
+    }
 
     hie_out_key(b, "identifier");
     hie_buf_addf(b, "\"urn:uuid:%08x-%04x-8%03x-%04x-%012llx\"",
@@ -574,8 +582,7 @@ put_expansion(expand_t *e, hie_buf_t *b)
             "valueset-unclosed\",\"valueBoolean\":true}]"));
     }
 
-    put_identifier(b, hie_buf_str(&parameters), e->plan->term->canonical,
-                   hie_str(instant));
+    put_identifier(e, b, hie_buf_str(&parameters));
     hie_out_text(b, "timestamp", hie_str(instant));
     hie_buf_addf(b, ",\"total\":%zu", e->crowd.n);
 
