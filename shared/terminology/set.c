@@ -153,7 +153,7 @@ maps(void *baton, const hie_term_t *const **out, size_t *n, hie_error_t *err)
 
     all = apr_array_copy(set->pool, set->maps);
 
-    for (i = 0; i < n_more; i++) {
+    for (i = 0; more != NULL && i < n_more; i++) {
         APR_ARRAY_PUSH(all, const hie_term_t *) = more[i];
     }
 
