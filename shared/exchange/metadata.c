@@ -95,6 +95,9 @@ param_type(hie_param_kind_t kind)
 
     case HIE_PARAM_STRING:
         return "string";
+
+    case HIE_PARAM_URI:
+        return "uri";
     }
 
     return "special";

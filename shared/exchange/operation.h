@@ -46,4 +46,16 @@ hie_do_meta(hie_job_t *job);
 hie_rc_t
 hie_do_validate(hie_job_t *job);
 
+/* terminology.c */
+hie_rc_t
+hie_do_expand(hie_job_t *job);
+hie_rc_t
+hie_do_validate_code(hie_job_t *job);
+hie_rc_t
+hie_do_lookup(hie_job_t *job);
+hie_rc_t
+hie_do_subsumes(hie_job_t *job);
+hie_rc_t
+hie_do_translate(hie_job_t *job);
+
 #endif

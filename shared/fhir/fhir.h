@@ -214,7 +214,7 @@ hie_fhir_normalize(apr_pool_t *pool, hie_str_t text);
 
 /* Search parameters that are served, by type. */
 typedef enum {
-    HIE_PARAM_TOKEN = 1, HIE_PARAM_REFERENCE, HIE_PARAM_STRING
+    HIE_PARAM_TOKEN = 1, HIE_PARAM_REFERENCE, HIE_PARAM_STRING, HIE_PARAM_URI
 } hie_param_kind_t;
 
 typedef struct {

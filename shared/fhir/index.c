@@ -634,7 +634,8 @@ hie_fhir_index(const hie_doc_t *d, hie_str_t type, hie_str_t id,
     static hie_path_fn *const  takers[] = {
         [HIE_PARAM_TOKEN] = take_token,
         [HIE_PARAM_REFERENCE] = take_reference,
-        [HIE_PARAM_STRING] = take_string
+        [HIE_PARAM_STRING] = take_string,
+        [HIE_PARAM_URI] = take_token     /* a code without a system */
     };
 
     indexer_t           ix;

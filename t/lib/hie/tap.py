@@ -23,6 +23,8 @@ VOLATILE = (
     (re.compile(r"\b[0-9A-HJKMNP-TV-Z]{26}\b"), "ULID"),
     (re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z"), "INSTANT"),
     (re.compile(r"_cursor=[^\"&]+"), "_cursor=CURSOR"),
+    (re.compile(r'"expansion":\{"identifier":"urn:uuid:[0-9a-f-]{36}'),
+     '"expansion":{"identifier":"UUID'),
     (re.compile(r"127\.0\.0\.1(:|%3A)\d+"), "HOST"),
 )
 HEADERS = ("content-type", "content-length", "etag", "location",
