@@ -79,19 +79,35 @@ on_doctype(void *baton, const xmlChar *name, const xmlChar *external,
 }
 
 
-/* R4 section 2.6.1: UTF-8, whatever XML permits besides. */
-static void
-on_document(void *baton)
+/* R4 section 2.6.1: UTF-8, whatever XML permits besides. The parser must not
+ * follow a declaration: what it cannot convert it writes to standard error. */
+static bool
+declares_utf8(hie_str_t s)
 {
-    hie_xml_sax_t  *x = baton;
-    hie_str_t       encoding = hie_xml_str(x->ctxt->encoding);
+    char         quote;
+    const char  *p, *end;
 
-    if ((encoding.ptr != NULL && !hie_str_ieqz(encoding, "UTF-8"))
-        || (x->ctxt->input->buf != NULL
-            && x->ctxt->input->buf->encoder != NULL))
-    {
-        hie_xml_refuse(x, HIE_INVALID, NULL, "", "the encoding is not UTF-8");
+    if (hie_str_starts(s, "\xef\xbb\xbf")) {
+        s.ptr += 3;
+        s.len -= 3;
     }
+
+    end = hie_str_starts(s, "<?xml") ? memmem(s.ptr, s.len, "?>", 2) : NULL;
+    if (end == NULL) {
+        return true;
+    }
+
+    p = memmem(s.ptr, (size_t) (end - s.ptr), "encoding", 8);
+    p = p != NULL ? memchr(p, '=', (size_t) (end - p)) : NULL;
+    if (p == NULL) {
+        return true;
+    }
+
+    s = hie_str_trim((hie_str_t) { p + 1, (size_t) (end - p - 1) });
+    quote = s.len > 0 ? s.ptr[0] : '\0';
+    s = s.len > 0 ? (hie_str_t) { s.ptr + 1, s.len - 1 } : s;
+
+    return hie_str_ieqz(hie_str_split(s, quote, NULL), "UTF-8");
 }
 
 
@@ -180,9 +196,11 @@ check_bytes(hie_xml_sax_t *x)
                         "longer than 2 GB");
     }
 
-    if (memchr(s->ptr, 0, s->len) != NULL || !hie_utf8_valid(*s)) {
+    if (memchr(s->ptr, 0, s->len) != NULL || !hie_utf8_valid(*s)
+        || !declares_utf8(*s))
+    {
         return hie_fail(&x->err, HIE_INVALID, "", "XML: the document is not "
-                        "UTF-8");
+                        "UTF-8, or says that it is something else");
     }
 
     if (!check_tags(x)) {
@@ -218,13 +236,12 @@ hie_xml_parse(hie_xml_sax_t *x, const xmlSAXHandler *handler)
     x->ctxt = ctxt;
     /* NOENT makes &amp; in an attribute a character, like the other four;
      * there are no further entities without a document type */
-    xmlCtxtUseOptions(ctxt,
-                      XML_PARSE_NONET | XML_PARSE_HUGE | XML_PARSE_NOENT);
+    xmlCtxtUseOptions(ctxt, XML_PARSE_NONET | XML_PARSE_HUGE
+                            | XML_PARSE_NOENT | XML_PARSE_IGNORE_ENC);
 
     *ctxt->sax = *handler;
     ctxt->sax->initialized = XML_SAX2_MAGIC;
     ctxt->sax->serror = on_error;
-    ctxt->sax->startDocument = on_document;
     ctxt->sax->internalSubset = on_doctype;
     ctxt->userData = x;
 
