@@ -150,7 +150,8 @@ test_more_examples(void **state)
     const char  *path = getenv("HIE_XML_EXAMPLES");
 
     if (path == NULL) {
-        skip();
+        print_message("# skipped: HIE_XML_EXAMPLES names no directory\n");
+        return;
     }
 
     assert_true(for_files(path, ".json", check_example) > 0);
