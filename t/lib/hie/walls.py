@@ -7,12 +7,13 @@ from .process import TOP
 # An include between rooms points to a lower layer.
 LAYERS = {"base": 0, "fhir": 1, "hl7v2": 1, "ucum": 2, "fhirpath": 3,
           "xml": 3, "validation": 4, "patch": 4, "terminology": 4,
+          "search": 4,
           "store": 5, "cache": 5, "journal": 5, "access": 6, "consent": 6,
           "audit": 6, "exchange": 7}
 
 # Bytes in, bytes out: no I/O, no clock, no threads.
 PURE = ("fhir", "hl7v2", "ucum", "fhirpath", "xml", "validation", "patch",
-        "terminology")
+        "terminology", "search")
 
 # What may be seen of a room from outside, where it is not ROOM.h alone.
 PUBLIC = {"base": ("base", "config", "decimal"),

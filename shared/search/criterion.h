@@ -1,0 +1,71 @@
+/*
+ * A search parameter on its way to a criterion.
+ */
+
+#ifndef HIE_SEARCH_CRITERION_H
+#define HIE_SEARCH_CRITERION_H
+
+#include "search/private.h"
+
+typedef struct {
+    hie_search_t              *s;
+    hie_type_t                 type;       /* among whose resources */
+    const hie_search_rules_t  *rules;
+    int                        depth;
+    apr_pool_t                *pool;
+    hie_str_t                  whole;      /* the name as sent, for errors */
+    hie_str_t                  modifier;   /* ptr NULL: none */
+    hie_str_t                  value;
+    hie_criterion_t           *out;        /* `def` is set */
+    hie_error_t               *err;
+} hie_criterion_parse_t;
+
+
+/* criterion_value.c */
+/* By kind and modifier. */
+hie_rc_t
+hie_criterion_value(hie_criterion_parse_t *p);
+
+/* One value without escapes, as it was indexed. */
+hie_rc_t
+hie_criterion_token(hie_criterion_parse_t *p, hie_str_t value,
+                    hie_str_t *form);
+hie_rc_t
+hie_criterion_reference(hie_criterion_parse_t *p, hie_str_t value,
+                        hie_str_t *form);
+hie_rc_t
+hie_criterion_date(hie_criterion_parse_t *p, hie_str_t value,
+                   hie_date_value_t *out);
+hie_rc_t
+hie_criterion_number(hie_criterion_parse_t *p, hie_search_kind_t kind,
+                     hie_str_t value, hie_number_value_t *out);
+
+/* Errors: about the value, about the modifier. */
+hie_rc_t
+hie_criterion_wrong(hie_criterion_parse_t *p, const char *expected);
+hie_rc_t
+hie_criterion_modifier(hie_criterion_parse_t *p);
+
+/* The alternatives of the value, escapes still in them (hie_str_t). */
+hie_rc_t
+hie_criterion_split(hie_criterion_parse_t *p, apr_array_header_t **out);
+/* The first part up to a separator that is not escaped; `rest` has ptr NULL
+ * after the last. */
+hie_str_t
+hie_search_cut(hie_str_t text, char separator, hie_str_t *rest);
+hie_str_t
+hie_search_plain(apr_pool_t *pool, hie_str_t s);
+
+/* The resource type that the modifier names; HIE_TYPE_NONE: it is none. */
+hie_type_t
+hie_criterion_type(const hie_criterion_parse_t *p);
+/* Does a reference parameter lead to this type? */
+bool
+hie_criterion_target(const hie_parameter_t *def, hie_type_t type);
+
+
+/* composite.c */
+hie_rc_t
+hie_criterion_composite(hie_criterion_parse_t *p);
+
+#endif

@@ -1,0 +1,139 @@
+/*
+ * What the files of this room share.
+ */
+
+#ifndef HIE_SEARCH_PRIVATE_H
+#define HIE_SEARCH_PRIVATE_H
+
+#include <stdatomic.h>
+
+#include <apr_tables.h>
+
+#include "fhirpath/fhirpath.h"
+#include "search/search.h"
+
+#define HIE_UCUM_SYSTEM  "http://unitsofmeasure.org"
+
+/* Components of a composite. */
+#define HIE_SEARCH_PARTS  3
+
+/* How the values of a parameter are got out of a resource. */
+typedef struct {
+    hie_fhirpath_t     *program;     /* from a value of the composite */
+    hie_search_kind_t   kind;
+} hie_search_part_t;
+
+typedef struct {
+    hie_parameter_t         param;
+    hie_fhirpath_t     *program;     /* NULL: not of an element */
+    int                 n_parts;     /* of a composite */
+    hie_search_part_t  *parts;
+} hie_search_plan_t;
+
+/* All that a resource type is found by, sorted by code. */
+typedef struct {
+    int                 n;
+    hie_search_plan_t  *plans;
+} hie_search_type_t;
+
+/* NULL: it is no type of a resource. Compiles at the first call. */
+const hie_search_type_t *
+hie_search_type(hie_search_t *s, hie_type_t type);
+/* NULL: none of this code. */
+const hie_search_plan_t *
+hie_search_plan(const hie_search_type_t *t, hie_str_t code);
+
+
+/* The first component of a composite, in one of its forms. */
+typedef struct {
+    uint64_t  qualifier;
+    uint64_t  scope;
+    uint64_t  form;
+    bool      rows;              /* rows are made for one form only */
+} hie_first_t;
+
+/* The values of one resource, being collected. */
+typedef struct hie_indexer_t  hie_indexer_t;
+
+typedef void hie_form_fn(hie_indexer_t *ix, hie_str_t form);
+
+struct hie_indexer_t {
+    apr_pool_t           *pool;
+    hie_str_t             base;
+    hie_fhirpath_env_t    env;
+    hie_form_fn          *take;        /* what is done with a form */
+    const hie_parameter_t    *param;       /* whose values are being taken */
+    uint64_t              qualifier;   /* as in the rows; and the key of */
+    uint64_t              scope;       /* the component's form, which */
+    uint64_t              form;        /* qualifies tokens */
+    apr_array_header_t   *firsts;      /* hie_first_t: of a composite */
+    apr_array_header_t   *tokens;      /* uint64_t */
+    apr_array_header_t   *strings;     /* hie_search_string_t */
+    apr_array_header_t   *dates;       /* hie_search_date_t */
+    apr_array_header_t   *numbers;     /* hie_search_number_t */
+    apr_array_header_t   *references;  /* hie_search_reference_t */
+};
+
+/* take.c: a value of the current parameter, as its kind reads it. */
+void
+hie_search_take(hie_indexer_t *ix, hie_search_kind_t kind,
+               const hie_fhirpath_item_t *item);
+/* Of a composite of three: the second and third are a range. */
+void
+hie_search_window(hie_indexer_t *ix, const hie_fhirpath_item_t *low,
+                 const hie_fhirpath_item_t *high);
+/* The parameter has a value: for :missing. */
+void
+hie_search_present(hie_indexer_t *ix);
+
+/* forms.c: the texts under which a token or a reference is known; each is
+ * given to `fn`. */
+void
+hie_forms_token(hie_indexer_t *ix, const hie_fhirpath_item_t *item,
+                hie_form_fn *fn);
+void
+hie_forms_reference(hie_indexer_t *ix, const hie_fhirpath_item_t *item,
+                    hie_form_fn *fn);
+/* The codes themselves. */
+typedef void hie_code_fn(hie_indexer_t *ix, hie_str_t system, hie_str_t code);
+
+void
+hie_forms_codes(hie_indexer_t *ix, const hie_fhirpath_item_t *item,
+                hie_code_fn *fn);
+void
+hie_forms_code(hie_indexer_t *ix, hie_str_t system, hie_str_t code,
+               hie_form_fn *fn);
+/* The words that go with a token (R4 section 3.1.1.4.4, :text), normalised. */
+typedef void hie_words_fn(hie_indexer_t *ix, hie_str_t words);
+
+void
+hie_forms_words(hie_indexer_t *ix, const hie_fhirpath_item_t *item,
+                hie_words_fn *fn);
+
+/* The key of a form, below that of the first component's (0: of none). */
+uint64_t
+hie_search_form_key(uint32_t param, uint64_t first, hie_str_t form);
+
+
+/* text.c: all the words of narrative and of the whole resource. */
+void
+hie_search_text(hie_indexer_t *ix, const hie_doc_t *d,
+                hie_search_values_t *out);
+
+
+/* range.c */
+/* A date, dateTime or instant as the microseconds since 1970 that it covers;
+ * without a zone it is UTC. False: it is none. */
+bool
+hie_search_date(hie_str_t text, int64_t *low, int64_t *high);
+/* What a number covers by the digits that were written. False: out of
+ * range. */
+bool
+hie_search_precision(const hie_decimal_t *value, hie_decimal_t *low,
+                     hie_decimal_t *high);
+/* What is about as much. */
+bool
+hie_search_about(const hie_decimal_t *value, hie_decimal_t *low,
+                 hie_decimal_t *high);
+
+#endif

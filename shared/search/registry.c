@@ -1,0 +1,227 @@
+/*
+ * Which parameters there are, and how their values are got.
+ */
+
+#include "search/private.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include <apr_strings.h>
+
+struct hie_search_t {
+    apr_pool_t            *pool;
+    hie_search_options_t   options;
+    hie_search_type_t     *_Atomic *types;    /* hie_n_types of them */
+};
+
+
+static void
+guard(hie_search_t *s, bool on)
+{
+    if (s->options.lock != NULL) {
+        s->options.lock(s->options.lock_baton, on);
+    }
+}
+
+
+hie_search_t *
+hie_search_create(apr_pool_t *pool, const hie_search_options_t *options)
+{
+    hie_search_t  *s;
+
+    s = apr_pcalloc(pool, sizeof(*s));
+    s->pool = pool;
+    if (options != NULL) {
+        s->options = *options;
+    }
+
+    s->types = apr_pcalloc(pool, sizeof(*s->types) * hie_n_types);
+    return s;
+}
+
+
+uint32_t
+hie_search_param_key(const char *type, const char *code)
+{
+    uint64_t   h;
+    hie_str_t  parts[2] = { hie_str(type), hie_str(code) };
+
+    h = hie_hash64_parts(parts, 2);
+    return (uint32_t) (h >> 32);
+}
+
+
+uint64_t
+hie_search_key(uint32_t param, hie_str_t form)
+{
+    hie_str_t  parts[2] = { { (const char *) &param, sizeof(param) }, form };
+
+    return hie_hash64_parts(parts, 2);
+}
+
+
+uint64_t
+hie_search_text_key(hie_str_t text)
+{
+    return hie_hash64(text.ptr, text.len);
+}
+
+
+uint64_t
+hie_search_resource_key(hie_str_t type, hie_str_t id)
+{
+    hie_str_t  parts[2] = { type, id };
+
+    return hie_hash64_parts(parts, 2);
+}
+
+
+static hie_fhirpath_t *
+compile(hie_search_t *s, hie_type_t type, const char *expression)
+{
+    hie_fhirpath_t          *program;
+    hie_fhirpath_options_t   options = { .context = type };
+
+    if (expression == NULL
+        || hie_fhirpath_compile(s->pool, hie_str(expression), &options,
+                                &program, NULL) != HIE_OK)
+    {
+        return NULL;             /* the tables are tested */
+    }
+
+    return program;
+}
+
+
+static uint32_t
+text_key(hie_search_t *s, hie_type_t type, const char *code)
+{
+    return hie_search_param_key(hie_types[type].name,
+                                apr_pstrcat(s->pool, code, ":text", NULL));
+}
+
+
+static void
+plan_r4(hie_search_t *s, hie_search_plan_t *plan, hie_type_t type,
+        const hie_search_param_t *p)
+{
+    int                            i;
+    hie_search_part_t             *part;
+    const hie_search_component_t  *c;
+
+    plan->param = (hie_parameter_t) {
+        .key = hie_search_param_key(hie_types[type].name, p->code),
+        .text_key = text_key(s, type, p->code),
+        .type = type, .code = p->code, .kind = p->kind,
+        .canonical = p->canonical, .r4 = p
+    };
+    plan->program = compile(s, type, p->expression);
+    plan->n_parts = p->n_components;
+    plan->parts = apr_pcalloc(s->pool, sizeof(*plan->parts)
+                                       * (size_t) p->n_components);
+
+    for (i = 0; i < p->n_components; i++) {
+        c = &hie_search_components[p->first_component + i];
+        part = &plan->parts[i];
+        part->program = compile(s, HIE_TYPE_NONE, c->expression);
+        part->kind = hie_search_params[c->param].kind;
+    }
+}
+
+
+static int
+compare_plans(const void *va, const void *vb)
+{
+    const hie_search_plan_t  *a = va, *b = vb;
+
+    return strcmp(a->param.code, b->param.code);
+}
+
+
+static hie_search_type_t *
+make_type(hie_search_t *s, hie_type_t type)
+{
+    size_t                     i, n;
+    hie_type_t                 t;
+    hie_search_type_t         *out;
+    apr_array_header_t        *plans;
+    const hie_search_param_t  *rows;
+
+    plans = apr_array_make(s->pool, 32, sizeof(hie_search_plan_t));
+    for (t = type; t != HIE_TYPE_NONE; t = hie_types[t].base) {
+        rows = hie_search_params_of(t, &n);
+        for (i = 0; i < n; i++) {
+            plan_r4(s, apr_array_push(plans), type, &rows[i]);
+        }
+    }
+
+    out = apr_palloc(s->pool, sizeof(*out));
+    out->n = plans->nelts;
+    out->plans = (hie_search_plan_t *) plans->elts;
+    qsort(out->plans, (size_t) out->n, sizeof(*out->plans), compare_plans);
+    return out;
+}
+
+
+const hie_search_type_t *
+hie_search_type(hie_search_t *s, hie_type_t type)
+{
+    hie_search_type_t  *t;
+
+    if (hie_types[type].kind != HIE_KIND_RESOURCE || hie_types[type].abstract) {
+        return NULL;
+    }
+
+    t = atomic_load_explicit(&s->types[type], memory_order_acquire);
+    if (t != NULL) {
+        return t;
+    }
+
+    guard(s, true);
+    t = s->types[type];
+    if (t == NULL) {
+        t = make_type(s, type);
+        atomic_store_explicit(&s->types[type], t, memory_order_release);
+    }
+
+    guard(s, false);
+    return t;
+}
+
+
+const hie_search_plan_t *
+hie_search_plan(const hie_search_type_t *t, hie_str_t code)
+{
+    int                       i, c, low, high;
+    const hie_search_plan_t  *p;
+
+    for (low = 0, high = t->n; low < high; ) {
+        i = low + (high - low) / 2;
+        p = &t->plans[i];
+        c = strncmp(code.ptr, p->param.code, code.len);
+        if (c == 0 && p->param.code[code.len] == '\0') {
+            return p;
+        }
+
+        if (c <= 0) {
+            high = i;
+        } else {
+            low = i + 1;
+        }
+    }
+
+    return NULL;
+}
+
+
+const hie_parameter_t *
+hie_search_param(hie_search_t *s, hie_type_t type, hie_str_t code)
+{
+    const hie_search_plan_t  *plan;
+    const hie_search_type_t  *t;
+
+    t = hie_search_type(s, type);
+    plan = t != NULL ? hie_search_plan(t, code) : NULL;
+    return plan != NULL ? &plan->param : NULL;
+}

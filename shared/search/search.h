@@ -1,0 +1,273 @@
+/*
+ * search: what a FHIR R4 resource is found by, and what a search asks for
+ * (R4 section 3.1.1). Pure: resource in, index values out; query string in,
+ * criteria out. How they meet in SQL is the store's business.
+ */
+
+#ifndef HIE_SEARCH_H
+#define HIE_SEARCH_H
+
+#include "base/base.h"
+#include "base/decimal.h"
+#include "fhir/fhir.h"
+#include "fhir/search_params.h"
+
+/*
+ * The parameters of R4. Expressions are compiled when the first resource of a
+ * type comes; `lock` is called around that where threads share one.
+ */
+typedef struct hie_search_t  hie_search_t;
+
+typedef struct {
+    void  (*lock)(void *baton, bool on);       /* or NULL */
+    void   *lock_baton;
+} hie_search_options_t;
+
+hie_search_t *
+hie_search_create(apr_pool_t *pool, const hie_search_options_t *options);
+
+/* One parameter of one concrete resource type. `key` is a 32-bit hash of
+ * "Type.code": the same in every release, and what the database has. */
+typedef struct {
+    uint32_t                   key;
+    uint32_t                   text_key;       /* of "Type.code:text" */
+    hie_type_t                 type;
+    const char                *code;
+    hie_search_kind_t          kind;
+    const char                *canonical;
+    const hie_search_param_t  *r4;
+} hie_parameter_t;
+
+/* NULL: not served. */
+const hie_parameter_t *
+hie_search_param(hie_search_t *s, hie_type_t type, hie_str_t code);
+
+
+/*
+ * Index values. A token, a reference, a uri, an exact string and the presence
+ * of a parameter are keys (hie_search_key); what has order stands in rows.
+ *
+ * A row of a composite is qualified by the code of its first component:
+ * `qualifier` is its key, `scope` that of its system (0: it has none). Other
+ * rows have 0 in both.
+ */
+typedef struct {
+    uint32_t   param;
+    uint64_t   qualifier;
+    uint64_t   scope;
+    hie_str_t  value;          /* normalised; of uri as it is */
+} hie_search_string_t;
+
+typedef struct {
+    uint32_t   param;
+    uint64_t   qualifier;
+    uint64_t   scope;
+    int64_t    low;            /* microseconds since 1970: the value covers */
+    int64_t    high;           /* [low, high); open ends INT64_MIN, _MAX */
+} hie_search_date_t;
+
+#define HIE_SEARCH_OPEN_LOW   1
+#define HIE_SEARCH_OPEN_HIGH  2
+
+/* Numbers and quantities: as they were written, and in the canonical unit of
+ * UCUM where there is one. */
+typedef struct {
+    uint32_t       param;
+    uint64_t       qualifier;
+    uint64_t       scope;
+    uint64_t       system;     /* hie_search_text_key of the unit's system, */
+    uint64_t       code;       /* and of its code or word; 0: none */
+    uint64_t       unit;       /* of the canonical unit; 0: there is none */
+    hie_decimal_t  low;        /* both included; equal for a single value */
+    hie_decimal_t  high;
+    hie_decimal_t  unit_low;   /* the same in the canonical unit */
+    hie_decimal_t  unit_high;
+    uint8_t        open;       /* HIE_SEARCH_OPEN_…: an end is not there */
+} hie_search_number_t;
+
+/* The code of a number that is a latitude or a longitude (near). */
+#define HIE_SEARCH_LATITUDE   1
+#define HIE_SEARCH_LONGITUDE  2
+
+typedef struct {
+    uint32_t   param;
+    uint64_t   target;         /* hie_search_resource_key */
+} hie_search_reference_t;
+
+typedef struct {
+    int                     n_tokens;
+    uint64_t               *tokens;          /* sorted, no repetition */
+    int                     n_strings;
+    hie_search_string_t     *strings;
+    int                     n_dates;
+    hie_search_date_t       *dates;
+    int                     n_numbers;
+    hie_search_number_t     *numbers;
+    int                     n_references;
+    hie_search_reference_t  *references;
+    hie_str_t               narrative;       /* text for _text and _content, */
+    hie_str_t               content;         /* or ptr NULL */
+} hie_search_values_t;
+
+/* `base` is our own: an absolute reference below it counts as relative. */
+hie_rc_t
+hie_search_index(hie_search_t *s, const hie_doc_t *d, hie_type_t type,
+                 hie_str_t base, apr_pool_t *pool, hie_search_values_t *out,
+                 hie_error_t *err);
+
+uint64_t
+hie_search_resource_key(hie_str_t type, hie_str_t id);
+uint32_t
+hie_search_param_key(const char *type, const char *code);
+uint64_t
+hie_search_key(uint32_t param, hie_str_t form);
+/* Of a system, a code, a unit. */
+uint64_t
+hie_search_text_key(hie_str_t text);
+
+
+/*
+ * Criteria. A query is the conjunction of its criteria; a criterion is the
+ * disjunction of its alternatives, or its negation.
+ */
+typedef struct hie_criteria_t  hie_criteria_t;
+
+typedef enum {
+    HIE_CRITERION_TOKENS = 1,  /* one of the keys is among the row's tokens */
+    HIE_CRITERION_STRINGS,
+    HIE_CRITERION_DATES,
+    HIE_CRITERION_NUMBERS,
+    HIE_CRITERION_IDS,         /* _id */
+    HIE_CRITERION_UPDATED,     /* _lastUpdated, a date on the row's column */
+    HIE_CRITERION_TEXT,        /* _text, _content */
+    HIE_CRITERION_CHAIN,       /* refers to a resource that meets criteria */
+    HIE_CRITERION_HAS,         /* is referred to by one that does */
+    HIE_CRITERION_NEAR,        /* is at most so far from a place */
+    HIE_CRITERION_CODES        /* :in, :above, :below: which codes these are
+                                  only terminology knows; with them the caller
+                                  makes TOKENS of it (hie_search_codes) */
+} hie_criterion_kind_t;
+
+typedef enum {
+    HIE_TEXT_PREFIX = 1, HIE_TEXT_EXACT, HIE_TEXT_CONTAINS,
+    HIE_TEXT_BELOW, HIE_TEXT_ABOVE             /* of a uri */
+} hie_text_match_t;
+
+/* Prefixes of R4 section 3.1.1.4.5, with what they compare: the range of the
+ * search value [a, b) with that of the target. */
+typedef enum {
+    HIE_RANGE_EQ = 1,          /* a <= low  and  high <= b */
+    HIE_RANGE_GT,              /* high > b */
+    HIE_RANGE_LT,              /* low < a */
+    HIE_RANGE_GE,              /* high > b  or EQ */
+    HIE_RANGE_LE,              /* low < a  or EQ */
+    HIE_RANGE_SA,              /* low >= b */
+    HIE_RANGE_EB,              /* high <= a */
+    HIE_RANGE_AP               /* low < b  and  high > a */
+} hie_range_op_t;              /* ne is EQ, negated for the one value */
+
+/* The first component of a composite. */
+typedef struct {
+    uint64_t  qualifier;         /* 0: of any code, or no composite */
+    bool      scoped;            /* `scope` is asked for too */
+    uint64_t  scope;
+} hie_qualified_t;
+
+typedef struct {
+    hie_text_match_t  match;
+    hie_str_t         value;
+    hie_qualified_t   of;
+} hie_text_value_t;
+
+typedef struct {
+    hie_range_op_t   op;
+    bool             negate;
+    hie_qualified_t  of;
+    int64_t          a;
+    int64_t          b;
+} hie_date_value_t;
+
+typedef struct hie_number_value_t  hie_number_value_t;
+
+struct hie_number_value_t {
+    hie_range_op_t             op;
+    bool                       negate;
+    hie_qualified_t            of;
+    uint64_t                   unit;    /* a and b are in this canonical unit;
+                                           0: as written, and then */
+    uint64_t                   system;  /* 0: of any */
+    uint64_t                   code;    /* 0: any */
+    hie_decimal_t              a;
+    hie_decimal_t              b;
+    const hie_number_value_t  *end;   /* of a window: this one is about `low`
+                                         alone, that one about `high` */
+};
+
+/* One way of a chain: the target's type with what it must meet. */
+typedef struct {
+    hie_type_t       type;
+    hie_criteria_t  *criteria;
+} hie_chain_t;
+
+typedef struct {
+    double  latitude;            /* degrees, WGS84 */
+    double  longitude;
+    double  metres;
+} hie_near_t;
+
+typedef enum {
+    HIE_CODES_IN = 1, HIE_CODES_ABOVE, HIE_CODES_BELOW
+} hie_codes_of_t;
+
+typedef struct {
+    hie_criterion_kind_t   kind;
+    bool                   negate;   /* :not, :not-in, :missing=true */
+    uint32_t               param;    /* key; of words the text_key */
+    const hie_parameter_t     *def;      /* NULL: none (_id, _has, …) */
+    hie_codes_of_t         codes_of; /* CODES */
+    int                    n;
+    union {
+        uint64_t            *keys;     /* TOKENS */
+        hie_text_value_t    *texts;    /* STRINGS, TEXT */
+        hie_date_value_t    *dates;    /* DATES, UPDATED */
+        hie_number_value_t  *numbers;  /* NUMBERS */
+        hie_str_t           *ids;      /* IDS */
+        hie_near_t          *places;   /* NEAR */
+        hie_chain_t         *chains;   /* CHAIN, HAS */
+        hie_str_t           *codes;    /* CODES: a canonical, or
+                                          system|code */
+    };
+    hie_str_t              source;   /* "code:in=http://…", decoded */
+} hie_criterion_t;
+
+struct hie_criteria_t {
+    int               n;
+    hie_criterion_t  *criteria;
+};
+
+typedef struct {
+    hie_str_t   base;            /* our own URL */
+    apr_time_t  now;             /* what "about" a date is about */
+    int         max_depth;       /* chains in one another */
+    int         max_values;      /* of one criterion */
+} hie_search_rules_t;
+
+/*
+ * One parameter of a search among resources of a type: name (with modifier
+ * and chain) and value, both without URL encoding. What it points to is in
+ * `pool`, or of the texts that were given. HIE_NOT_FOUND: there is no such
+ * parameter; HIE_INVALID: its modifier or value is wrong. The errors name the
+ * parameter and what was expected.
+ */
+hie_rc_t
+hie_search_criterion(hie_search_t *s, hie_type_t type, hie_str_t name,
+                     hie_str_t value, const hie_search_rules_t *rules,
+                     apr_pool_t *pool, hie_criterion_t *out,
+                     hie_error_t *err);
+
+/* CODES into TOKENS: the codes that were found, "system|code" each. */
+void
+hie_search_codes(hie_criterion_t *c, const hie_str_t *codes, int n,
+                 apr_pool_t *pool);
+
+#endif

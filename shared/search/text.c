@@ -1,0 +1,95 @@
+/*
+ * The words of a resource: its narrative (_text) and all of it (_content), R4
+ * section 3.1.1.4.8.
+ */
+
+#include "search/private.h"
+
+#include <string.h>
+
+
+/* The character data of a div: what stands between tags. Entities are left
+ * alone: they separate words like any other sign. */
+static void
+add_xhtml(hie_buf_t *out, hie_str_t div)
+{
+    bool    tag;
+    size_t  i;
+
+    for (i = 0, tag = false; i < div.len; i++) {
+        if (div.ptr[i] == '<') {
+            tag = true;
+            hie_buf_addc(out, ' ');
+        } else if (div.ptr[i] == '>') {
+            tag = false;
+        } else if (!tag) {
+            hie_buf_addc(out, div.ptr[i]);
+        }
+    }
+}
+
+
+static hie_str_t
+narrative(hie_indexer_t *ix, const hie_doc_t *d)
+{
+    hie_buf_t  out;
+    hie_str_t  div;
+
+    div = hie_doc_get(d, hie_doc_member(d, 0, "text"), "div", ix->pool);
+    if (div.len == 0) {
+        return HIE_STR_NONE;
+    }
+
+    hie_buf_init(&out, ix->pool, div.len);
+    add_xhtml(&out, div);
+    return hie_fhir_normalize(ix->pool, hie_buf_str(&out));
+}
+
+
+static void
+add_strings(hie_indexer_t *ix, const hie_doc_t *d, hie_node_t n,
+            hie_buf_t *out)
+{
+    hie_node_t  c;
+
+    if (hie_doc_kind(d, n) == HIE_NODE_STRING) {
+        hie_buf_adds(out, hie_doc_string(d, n, ix->pool));
+        hie_buf_addc(out, ' ');
+        return;
+    }
+
+    for (c = hie_doc_first(d, n); c != HIE_NODE_NONE; c = hie_doc_next(d, c)) {
+        add_strings(ix, d, c, out);
+    }
+}
+
+
+static hie_str_t
+content(hie_indexer_t *ix, const hie_doc_t *d, hie_str_t words)
+{
+    hie_buf_t   out;
+    hie_node_t  c;
+    hie_str_t   name;
+
+    hie_buf_init(&out, ix->pool, hie_doc_bytes(d).len);
+    hie_buf_adds(&out, words);
+    hie_buf_addc(&out, ' ');
+    for (c = hie_doc_first(d, 0); c != HIE_NODE_NONE; c = hie_doc_next(d, c)) {
+        name = hie_doc_name(d, c, ix->pool);
+        if (!hie_str_eqz(name, "text") && !hie_str_eqz(name, "resourceType")
+            && !hie_str_eqz(name, "id") && !hie_str_eqz(name, "meta"))
+        {
+            add_strings(ix, d, c, &out);
+        }
+    }
+
+    return hie_fhir_normalize(ix->pool, hie_buf_str(&out));
+}
+
+
+void
+hie_search_text(hie_indexer_t *ix, const hie_doc_t *d, hie_search_values_t *out)
+{
+    out->narrative = narrative(ix, d);
+    out->content = content(ix, d, out->narrative);
+}
