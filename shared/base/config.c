@@ -137,6 +137,7 @@ static const config_key_t  fhir_keys[] = {
         "100"),
     KEY("references", CONFIG_REFERENCES, AT(fhir.references), 0, 0, "off"),
     KEY("validation", CONFIG_VALIDATION, AT(fhir.validation), 0, 0, "full"),
+    KEY("definitions", CONFIG_PATH, AT(fhir.definitions), 0, 0, NULL),
     KEY("public_url", CONFIG_ORIGIN, AT(fhir.public_url), 0, 0, NULL),
     KEY("cache_control", CONFIG_TEXT, AT(fhir.cache_control),
         0, 0, "no-store"),

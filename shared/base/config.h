@@ -91,6 +91,7 @@ typedef struct {
         int          delete_limit;    /* and how many */
         int          references;      /* hie_references_t */
         int          validation;      /* hie_validation_t */
+        const char  *definitions;     /* directory of profiles, or NULL */
         const char  *public_url;      /* scheme://host[:port], or NULL: Host */
         const char  *cache_control;   /* of what is read */
         int          n_cors_origins;  /* 0: cross-origin requests are off */

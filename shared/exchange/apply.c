@@ -173,7 +173,7 @@ edit(hie_plan_t *p, const hie_step_t *s, const hie_doc_t **d)
 {
     int          depth = p->rules->conf->fhir.max_depth;
     hie_rc_t     rc;
-    hie_str_t    bytes;
+    hie_str_t    bytes = HIE_STR_NONE;
     hie_doc_t   *now, *made;
 
     *d = NULL;

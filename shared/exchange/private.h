@@ -179,6 +179,11 @@ hie_media_body(hie_job_t *job, hie_str_t *body);
 void
 hie_represent(hie_job_t *job);
 
+/* definitions.c: what validation knows beside R4. Reads local files. */
+hie_rc_t
+hie_definitions_load(const hie_config_t *conf, hie_validator_t *v,
+                     apr_pool_t *pool, hie_error_t *err);
+
 /* route.c: fills job->todo. */
 hie_rc_t
 hie_request_route(hie_job_t *job);

@@ -36,7 +36,8 @@ hie_response_busy(void)
 
 #define REFUSED(status, code, text)                                           \
     { status, 2,                                                              \
-      { { { "Content-Type", 12 }, { HIE_FHIR_JSON, sizeof(HIE_FHIR_JSON) - 1 } }, \
+      { { { "Content-Type", 12 },                                             \
+          { HIE_FHIR_JSON, sizeof(HIE_FHIR_JSON) - 1 } },                     \
         { { "Cache-Control", 13 }, { "no-store", 8 } } },                     \
       { OUTCOME(code, text), sizeof(OUTCOME(code, text)) - 1 },               \
       NULL, sizeof(OUTCOME(code, text)) - 1, false }

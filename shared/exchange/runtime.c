@@ -29,7 +29,13 @@ hie_runtime_check(const char *config_path, apr_pool_t *pool,
         return rc;
     }
 
-    return hie_access_open(pool, config, &access, err);
+    rc = hie_access_open(pool, config, &access, err);
+    if (rc != HIE_OK) {
+        return rc;
+    }
+
+    return hie_definitions_load(config, hie_validator_create(pool, NULL), pool,
+                                err);
 }
 
 
@@ -71,14 +77,16 @@ compile_lock(void *baton, bool on)
 
 
 /* In a pool of its own: it allocates whenever a type comes first. */
-static void
-make_validator(hie_runtime_t *rt)
+static hie_rc_t
+make_validator(hie_runtime_t *rt, hie_error_t *err)
 {
-    hie_validator_options_t  options = { .lock = compile_lock,
-                                         .lock_baton = rt };
+    apr_pool_t               *pool;
+    hie_validator_options_t   options = { .lock = compile_lock,
+                                          .lock_baton = rt };
 
-    rt->validator = hie_validator_create(
-        hie_pool_create(rt->pool, "hie-validator"), &options);
+    pool = hie_pool_create(rt->pool, "hie-validator");
+    rt->validator = hie_validator_create(pool, &options);
+    return hie_definitions_load(rt->config, rt->validator, pool, err);
 }
 
 
@@ -104,7 +112,12 @@ runtime_start(hie_runtime_t *rt, const char *path, int warm_ms,
         return rc;
     }
 
-    make_validator(rt);
+    rc = make_validator(rt, err);
+    if (rc != HIE_OK) {
+        hie_store_close(rt->store);
+        return rc;
+    }
+
     options.segment = rt->config->journal.segment;
     options.buffer = rt->config->journal.buffer;
     rc = hie_journal_open(rt->pool, rt->config->journal.directory,

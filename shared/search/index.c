@@ -224,6 +224,7 @@ take_composite(hie_indexer_t *ix, const hie_search_plan_t *plan,
     hie_rc_t             rc;
     hie_fhirpath_list_t  values[HIE_SEARCH_PARTS];
 
+    memset(values, 0, sizeof(values));
     for (i = 0; i < plan->n_parts; i++) {
         rc = hie_fhirpath_eval(plan->parts[i].program, &ix->env, item,
                                &values[i], err);

@@ -282,9 +282,10 @@ static void
 call_exists(value_t *v, bool with_argument, bool negated)
 {
     value_t   r;
-    guard_t  *yes = negated ? &r.no : &r.yes;
+    guard_t  *yes;
 
     unknown(&r);
+    yes = negated ? &r.no : &r.yes;
     *(negated ? &r.yes : &r.no) = v->empty;
 
     if (v->order >= 0 && !with_argument) {
