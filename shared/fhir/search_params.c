@@ -43,6 +43,10 @@ compare(hie_str_t code, const char *there)
     int     c;
     size_t  n;
 
+    if (code.len == 0) {
+        return -1;               /* ptr may be NULL */
+    }
+
     n = strlen(there);
     c = memcmp(code.ptr, there, code.len < n ? code.len : n);
     return c != 0 ? c : (code.len > n) - (code.len < n);

@@ -190,21 +190,35 @@ hie_search_type(hie_search_t *s, hie_type_t type)
 }
 
 
+static int
+compare_code(hie_str_t code, const char *there)
+{
+    int     c;
+    size_t  n;
+
+    if (code.len == 0) {
+        return -1;               /* ptr may be NULL */
+    }
+
+    n = strlen(there);
+    c = memcmp(code.ptr, there, code.len < n ? code.len : n);
+    return c != 0 ? c : (code.len > n) - (code.len < n);
+}
+
+
 const hie_search_plan_t *
 hie_search_plan(const hie_search_type_t *t, hie_str_t code)
 {
-    int                       i, c, low, high;
-    const hie_search_plan_t  *p;
+    int  i, c, low, high;
 
     for (low = 0, high = t->n; low < high; ) {
         i = low + (high - low) / 2;
-        p = &t->plans[i];
-        c = strncmp(code.ptr, p->param.code, code.len);
-        if (c == 0 && p->param.code[code.len] == '\0') {
-            return p;
+        c = compare_code(code, t->plans[i].param.code);
+        if (c == 0) {
+            return &t->plans[i];
         }
 
-        if (c <= 0) {
+        if (c < 0) {
             high = i;
         } else {
             low = i + 1;
