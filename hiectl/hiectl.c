@@ -39,7 +39,7 @@ static const command_t commands[] = {
       "ask database and cache how they are, and count" },
     { "validate", ctl_validate,
       "[--profile PATH]... [--as CANONICAL]... [--best-practice] FILE...",
-      "check resources (JSON, NDJSON) against FHIR R4, and profiles" },
+      "check resources (JSON, XML, NDJSON) against FHIR R4 and profiles" },
     { "worker", ctl_worker, "",
       "do the node's background work until a signal comes" },
     { "fhirpath", ctl_fhirpath, "EXPRESSION FILE",

@@ -14,6 +14,7 @@
 #include "fhir/fhir.h"
 #include "hiectl/hiectl.h"
 #include "validation/validation.h"
+#include "xml/xml.h"
 
 #define DEPTH       200
 #define BYTES_MAX   (256 * 1024 * 1024 - 1)
@@ -27,6 +28,7 @@ typedef struct {
     apr_hash_t              *said;       /* informations, by their text */
     const char              *path;
     long                     line;       /* in NDJSON, from 1; or 0 */
+    bool                     xml;        /* the file is FHIR XML */
     long                     resources;
     long                     invalid;
     long                     warnings;
@@ -283,9 +285,10 @@ validate_one(run_t *r, hie_str_t bytes, apr_pool_t *pool)
     hie_issues_t  issues;
     hie_error_t   err;
     hie_doc_t    *d;
+    int           i;
 
     r->resources++;
-    if (hie_doc_parse(pool, bytes, DEPTH, &d, &err) != HIE_OK) {
+    if (hie_doc_parse(pool, bytes, 2 * DEPTH + 1, &d, &err) != HIE_OK) {
         print_broken(r, &err, pool);
         return;
     }
@@ -297,7 +300,31 @@ validate_one(run_t *r, hie_str_t bytes, apr_pool_t *pool)
     }
 
     r->warnings += issues.n_warnings;
+    for (i = 0; i < issues.n && r->xml; i++) {
+        issues.issues[i].line = 0;
+    }
+
     print_issues(r, &issues, pool);
+}
+
+
+/* FHIR XML has its own places: those of the JSON that is made of it are not
+ * given. */
+static void
+validate_xml(run_t *r, hie_str_t bytes, apr_pool_t *pool)
+{
+    hie_error_t  err;
+    hie_str_t    json;
+
+    r->xml = true;
+    if (hie_xml_to_json(pool, bytes, DEPTH, 0, &json, &err) == HIE_OK) {
+        validate_one(r, json, pool);
+    } else {
+        r->resources++;
+        print_broken(r, &err, pool);
+    }
+
+    r->xml = false;
 }
 
 
@@ -333,6 +360,11 @@ validate_file(run_t *r, const char *path)
     if (code == EXIT_DONE) {
         if (n > 7 && strcmp(path + n - 7, ".ndjson") == 0) {
             validate_lines(r, bytes);
+        } else if (hie_str_trim(bytes).len > 0
+                   && (hie_str_trim(bytes).ptr[0] == '<'
+                       || hie_str_starts(bytes, "\xef\xbb\xbf<")))
+        {
+            validate_xml(r, bytes, pool);
         } else {
             validate_one(r, bytes, pool);
         }

@@ -67,6 +67,19 @@ def lines():
     equal(said[-1], "3 resources, 2 not valid, 0 warnings", "summary")
 
 
+def xml():
+    text = ('<Patient xmlns="http://hl7.org/fhir"><id value="1"/>'
+            '<gender value="%s"/></Patient>')
+    equal(validate(put("good.xml", text % "male"))[0], 0, "good")
+    path = put("bad.xml", text % "m")
+    code, said, _ = validate(path)
+    equal(code, 1, "bad")
+    check(said[0].startswith(f"{path}: error: Patient.gender: "), said)
+    code, said, _ = validate(put("worse.xml", "<Patient>"))
+    equal(code, 1, "no XML")
+    check(": error: " in said[0], said)
+
+
 def outcomes():
     code, said, _ = validate("--json", put("all.ndjson", GOOD, BAD, "{"))
     equal(code, 1, "exit code")
@@ -126,6 +139,7 @@ with tempfile.TemporaryDirectory() as temporary:
     runner.run("what is valid", valid)
     runner.run("every issue has its place", not_valid)
     runner.run("NDJSON is counted by lines", lines)
+    runner.run("XML", xml)
     runner.run("OperationOutcomes", outcomes)
     runner.run("profiles", profiles)
     runner.run("good practice", best_practice)

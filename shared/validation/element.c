@@ -53,6 +53,11 @@ check_text(check_t *c, const hie_element_t *e, hie_node_t n,
         }
     }
 
+    if (e->type == HIE_TYPE_xhtml && s.len > 0) {
+        hie_check_narrative(c, s, n, place);
+        return;
+    }
+
     problem = hie_primitive_problem(e->type, s);
     if (problem != NULL) {
         hie_issue_add(c, HIE_ISSUE_ERROR, "value", place, n, NULL,

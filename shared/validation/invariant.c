@@ -11,6 +11,7 @@
 #include "fhirpath/fhirpath.h"
 #include "validation/guard.h"
 #include "validation/validator.h"
+#include "xml/xml.h"
 
 /* Steps of an expression; and once one has taken too many, of each other
  * one in the same document. */
@@ -39,7 +40,8 @@ struct rules_t {
 
 /* Checked natively, with the structure: each in its own place. */
 static const char *const  elsewhere[] = {
-    "ele-1", "dom-2", "dom-3", "dom-4", "dom-5", "ref-1", NULL
+    "ele-1", "dom-2", "dom-3", "dom-4", "dom-5", "ref-1", "txt-1", "txt-2",
+    NULL
 };
 
 
@@ -274,7 +276,11 @@ static hie_rc_t
 html_checks(const hie_fhirpath_env_t *env, const hie_fhirpath_item_t *item,
             bool *out, hie_error_t *err)
 {
-    *out = true;                 /* hie_check_narrative says what is wrong */
+    const hie_doc_t  *d = item->doc;
+
+    *out = item->kind == HIE_FHIRPATH_NODE
+           && hie_xhtml_check(hie_doc_string(d, item->node, env->pool), NULL)
+              == HIE_OK;
 
     return HIE_OK;
 }
@@ -358,6 +364,29 @@ evaluate(check_t *c, const invariant_t *item, hie_type_t type, hie_node_t n,
         }
         break;
     }
+}
+
+
+void
+hie_check_narrative(check_t *c, hie_str_t div, hie_node_t n,
+                    const place_t *place)
+{
+    hie_error_t  err = { .rc = 0 };
+    const char  *text = err.detail;
+    const char  *key = "txt-1";
+
+    if (!(c->flags & HIE_VALIDATE_INVARIANTS)
+        || hie_xhtml_check(div, &err) == HIE_OK)
+    {
+        return;
+    }
+
+    if (strncmp(text, "txt-", 4) == 0 && strlen(text) > 7) {
+        key = text[4] == '2' ? "txt-2" : "txt-1";
+        text += 7;
+    }
+
+    hie_issue_add(c, HIE_ISSUE_ERROR, "invariant", place, n, key, "%s", text);
 }
 
 

@@ -187,6 +187,10 @@ typedef struct {
     const rules_t  **elements;      /* by row: of the values there, or NULL */
 } type_rules_t;
 
+/* txt-1 and txt-2: the div of a narrative. */
+void
+hie_check_narrative(check_t *c, hie_str_t div, hie_node_t n,
+                    const place_t *place);
 const type_rules_t *
 hie_validator_rules(hie_validator_t *v, hie_type_t type);
 /* The same for rules of profiles: what is seen is looked for. */

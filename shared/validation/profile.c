@@ -302,6 +302,28 @@ element_type(compiler_t *x, const constraint_t *k)
 }
 
 
+/* elementdefinition-bestpractice */
+static bool
+is_best_practice(compiler_t *x, hie_node_t constraint)
+{
+    hie_node_t  n = hie_doc_member(x->d, constraint, "extension");
+
+    for (n = hie_doc_first(x->d, n); n != HIE_NODE_NONE;
+         n = hie_doc_next(x->d, n))
+    {
+        if (hie_str_eqz(get(x, n, "url"),
+                        BASE "elementdefinition-bestpractice")
+            && hie_doc_kind(x->d, hie_doc_member(x->d, n, "valueBoolean"))
+               == HIE_NODE_TRUE)
+        {
+            return true;
+        }
+    }
+
+    return false;
+}
+
+
 static hie_rc_t
 compile_rules(compiler_t *x, constraint_t *k)
 {
@@ -327,6 +349,7 @@ compile_rules(compiler_t *x, constraint_t *k)
                                 HIE_PRISTR(get(x, n, "key")));
         rule.human = hie_str_z(x->v->pool, get(x, n, "human"));
         rule.warning = hie_str_eqz(get(x, n, "severity"), "warning");
+        rule.best_practice = is_best_practice(x, n);
 
         if (hie_rules_add(x->v, &rules, (int) hie_doc_count(x->d, list), type,
                           &rule, x->err) != HIE_OK)

@@ -6,6 +6,7 @@
 
 #include "validation/private.h"
 #include "validation/validator.h"
+#include "xml/xml.h"
 
 
 hie_validator_t *
@@ -13,6 +14,7 @@ hie_validator_create(apr_pool_t *pool, const hie_validator_options_t *options)
 {
     hie_validator_t  *v = apr_pcalloc(pool, sizeof(*v));
 
+    hie_xml_init();
     v->pool = pool;
     if (options != NULL) {
         v->options = *options;

@@ -136,6 +136,18 @@ test_rules(void **state)
           "'value':'b'},'entry':[{'fullUrl':'urn:x:1','resource':"
           "{'resourceType':'Basic','code':{'text':'a'}}}]}",
           "invariant Bundle (bdl-11)" },
+        { "{'resourceType':'Patient','text':{'status':'generated','div':"
+          "'<div xmlns=\\'http://www.w3.org/1999/xhtml\\'>a</div>'}}", "" },
+        { "{'resourceType':'Patient','text':{'status':'generated','div':"
+          "'<div xmlns=\\'http://www.w3.org/1999/xhtml\\'><script>a</script>"
+          "</div>'}}", "invariant Patient.text.div (txt-1)" },
+        { "{'resourceType':'Patient','text':{'status':'generated','div':"
+          "'<div xmlns=\\'http://www.w3.org/1999/xhtml\\'> </div>'}}",
+          "invariant Patient.text.div (txt-2)" },
+        { "{'resourceType':'Patient','text':{'status':'generated','div':"
+          "'a'}}", "invariant Patient.text.div (txt-1)" },
+        { "{'resourceType':'Patient','text':{'status':'generated','div':"
+          "''}}", "value Patient.text.div" },
         /* %resource is the resource in the entry, not the Bundle */
         { "{'resourceType':'Bundle','type':'collection','entry':["
           "{'resource':{'resourceType':'Observation','status':'final',"

@@ -46,6 +46,9 @@ static const defect_t  examples[] = {
     /* display items without the linkId that every item needs */
     { "Questionnaire-qs1.json",
       "required Questionnaire.item[0].item[0].linkId", 32 },
+    /* a div with white space in it only */
+    { "EventDefinition-example.json",
+      "invariant EventDefinition.text.div (txt-2)", 1 },
     /* names with spaces: a warning of R4 */
     { "PlanDefinition-opioidcds-04.json",
       "warning invariant PlanDefinition (pdf-0)", 1 },
@@ -70,6 +73,27 @@ static const defect_t  examples[] = {
 static const defect_t  bundles[] = {
     { "Jessi_Parisian_f27b1cf4-66bf-4b78-9f3d-2eb45ade0689.json",
       LANGUAGE, 1 },
+    { NULL, NULL, 0 }
+};
+
+/* Styles with a background image from a file beside the page: they are not
+ * contained in the narrative (R4 section 2.4.0). */
+static const defect_t  us_core[] = {
+    { "Questionnaire-phq-9-example.json",
+      "invariant Questionnaire.text.div (txt-1)", 1 },
+    { "Questionnaire-prapare-example.json",
+      "invariant Questionnaire.text.div (txt-1)", 1 },
+    { "QuestionnaireResponse-hunger-vital-sign-example.json",
+      "invariant QuestionnaireResponse.text.div (txt-1)", 1 },
+    { "QuestionnaireResponse-phq-9-example.json",
+      "invariant QuestionnaireResponse.text.div (txt-1)", 1 },
+    { "QuestionnaireResponse-prapare-example.json",
+      "invariant QuestionnaireResponse.text.div (txt-1)", 1 },
+    /* an expression that a second telecom does not fit: "telecom or
+     * endpoint"; a warning, since it proves nothing */
+    { "Bundle-66c8856b-ba11-4876-8aa8-467aad8c11a2.json",
+      "warning invariant Bundle.entry[0].resource (http://hl7.org/fhir/us/"
+      "core/StructureDefinition/us-core-practitionerrole#pd-1)", 1 },
     { NULL, NULL, 0 }
 };
 
@@ -238,6 +262,192 @@ test_guards(void **state)
 }
 
 
+/*
+ * Mutations of valid examples: a member at a path of names and numbers is
+ * replaced, or taken away (NULL), or put there.
+ */
+typedef struct {
+    const char  *file;           /* below the data, without .json */
+    const char  *path;
+    const char  *value;
+    const char  *issues;
+} mutation_t;
+
+#define R4(name)  "fhir-r4-examples/" name
+#define US(name)  "us-core/6.1.0/examples/" name
+#define CORE      "http://hl7.org/fhir/us/core/StructureDefinition/us-core-"
+
+static const mutation_t  mutations[] = {
+    { R4("Observation-f003"), "status", NULL,
+      "required Observation.status" },
+    { R4("Observation-f003"), "status", "\"done\"",
+      "code-invalid Observation.status" },
+    { R4("Observation-f003"), "subject/reference", "\"Medication/1\"",
+      "structure Observation.subject.reference" },
+    { R4("Observation-f003"), "valueString", "\"a\"",
+      "structure Observation.value" },
+    { R4("Observation-f003"), "valueQuantity/value", "\"6.3\"",
+      "structure Observation.value.value" },
+    { R4("Observation-f003"), "valueQuantity/system", NULL,
+      "invariant Observation.value (qty-3)" },
+    { R4("Observation-f003"), "issued", "\"2013-04-03\"",
+      "value Observation.issued" },
+    { R4("Observation-f003"), "effectivePeriod/end", "\"2013-01-01\"",
+      "invariant Observation.effective (per-1)" },
+    { R4("Observation-f003"), "dataAbsentReason", "{\"text\":\"a\"}",
+      "invariant Observation (obs-6)" },
+    { R4("Observation-f003"), "code/coding/0/system", "\"a b\"",
+      "value Observation.code.coding[0].system" },
+    { R4("Condition-f202"), "bodySite/0/codding", "[]",
+      "structure Condition.bodySite[0].codding" },
+    { R4("Encounter-f001"), "class", NULL, "required Encounter.class" },
+    { R4("Claim-100151"), "item/0/sequence", "0",
+      "value Claim.item[0].sequence" },
+    { R4("Appointment-example"), "end", NULL,
+      "invariant Appointment (app-2)\ninvariant Appointment (app-3)" },
+    { US("Patient-example"), "gender", NULL,
+      "required Patient.gender (" CORE "patient#min)" },
+    { US("Patient-example"), "identifier/0/system", NULL,
+      "required Patient.identifier[0].system (" CORE "patient#min)" },
+    { US("Patient-example"), "extension/0/extension/0/valueCoding", NULL,
+      "invariant Patient.extension[0].extension[0] (ext-1)\n"
+      "required Patient.extension[0].extension[0].value "
+      "(" CORE "race#min)" },
+    { US("Observation-blood-pressure"), "component/0/code/coding/0/code",
+      "\"8480-7\"",
+      "required Observation.component "
+      "(" CORE "blood-pressure#component:systolic)" },
+    { US("Observation-blood-pressure"), "category", NULL,
+      "required Observation.category (" CORE "blood-pressure#min)\n"
+      "required Observation.category "
+      "(" CORE "blood-pressure#category:VSCat)" },
+    { US("Patient-example"), "name", "[{\"text\":\"a\"}]",
+      "invariant Patient.name[0] (" CORE "patient#us-core-6)" },
+    { US("Observation-serum-creatinine"), "valueQuantity", NULL,
+      "invariant Observation (" CORE "observation-lab#us-core-2)" },
+};
+
+
+/* The node at a path; or of the last name, the object that it is put in. */
+static hie_node_t
+node_at(const hie_doc_t *d, const char *path, hie_node_t *object,
+        const char **name)
+{
+    char        *copy = apr_pstrdup(tool_pool, path), *step, *last;
+    hie_node_t   n = 0;
+    int          i;
+
+    for (step = apr_strtok(copy, "/", &last); step != NULL;
+         step = apr_strtok(NULL, "/", &last))
+    {
+        assert_true(n != HIE_NODE_NONE);
+        *object = n;
+        *name = step;
+
+        if (hie_doc_kind(d, n) != HIE_NODE_ARRAY) {
+            n = hie_doc_member(d, n, step);
+            continue;
+        }
+
+        n = hie_doc_first(d, n);
+        for (i = atoi(step); i > 0; i--) {
+            n = hie_doc_next(d, n);
+        }
+    }
+
+    return n;
+}
+
+
+static void
+test_mutations(void **state)
+{
+    const mutation_t  *m;
+    hie_doc_t         *d;
+    hie_edit_t        *e;
+    hie_node_t         n, object = 0;
+    const char        *name = "";
+    char              *text, *found;
+    size_t             i;
+
+    for (i = 0; i < sizeof(mutations) / sizeof(mutations[0]); i++) {
+        m = &mutations[i];
+        tool_pool = hie_pool_create(pool, "mutation");
+        text = tool_file(apr_pstrcat(tool_pool, data, "/", m->file, ".json",
+                                     NULL));
+        assert_string_equal(tool_issues(validator, text, FLAGS), "");
+
+        d = tool_parse(text);
+        n = node_at(d, m->path, &object, &name);
+        e = hie_edit_create(tool_pool, d);
+        if (m->value == NULL) {
+            hie_edit_remove(e, n);
+        } else {
+            hie_edit_set(e, object, name, hie_str(m->value), NULL);
+        }
+
+        text = hie_str_z(tool_pool, hie_edit_apply(e, tool_pool));
+        found = tool_issues(validator, text, FLAGS);
+        if (strcmp(found, m->issues) != 0) {
+            fail_msg("%s, %s:\nexpected:\n%s\nfound:\n%s", m->file, m->path,
+                     m->issues, found);
+        }
+
+        apr_pool_destroy(tool_pool);
+    }
+}
+
+
+static void
+test_us_core(void **state)
+{
+    assert_true(for_files("us-core/6.1.0/examples", 1000, expect_verdict,
+                          us_core) > 80);
+}
+
+
+/* The profiles stay. */
+static void
+add_profiles(void)
+{
+    const char   *dir;
+    apr_dir_t    *d;
+    apr_finfo_t   info;
+    hie_error_t   err;
+
+    tool_pool = pool;
+    dir = apr_pstrcat(pool, data, "/us-core/6.1.0/StructureDefinition", NULL);
+    if (apr_dir_open(&d, dir, pool) != APR_SUCCESS) {
+        fail_msg("%s cannot be read", dir);
+    }
+
+    while (apr_dir_read(&info, APR_FINFO_NAME, d) == APR_SUCCESS) {
+        if (strstr(info.name, ".json") != NULL
+            && hie_validator_add(validator, tool_parse(tool_file(
+                   apr_pstrcat(pool, dir, "/", info.name, NULL))), &err)
+               != HIE_OK)
+        {
+            fail_msg("%s: %s: %s", info.name, err.where, err.detail);
+        }
+    }
+
+    apr_dir_close(d);
+    if (hie_validator_ready(validator, &err) != HIE_OK) {
+        fail_msg("%s: %s", err.where, err.detail);
+    }
+}
+
+
+static int
+setup(void **state)
+{
+    validator = hie_validator_create(pool, NULL);
+    add_profiles();
+
+    return 0;
+}
+
+
 static void
 test_lines(void **state)
 {
@@ -260,6 +470,8 @@ main(void)
     const struct CMUnitTest  tests[] = {
         cmocka_unit_test(test_examples),
         cmocka_unit_test(test_guards),
+        cmocka_unit_test(test_mutations),
+        cmocka_unit_test(test_us_core),
         cmocka_unit_test(test_lines),
         cmocka_unit_test(test_bundles),
     };
@@ -279,8 +491,7 @@ main(void)
         return 0;
     }
 
-    validator = hie_validator_create(pool, NULL);
-    rc = cmocka_run_group_tests_name("validation data", tests, NULL, NULL);
+    rc = cmocka_run_group_tests_name("validation data", tests, setup, NULL);
     apr_pool_destroy(pool);
     apr_terminate();
 
