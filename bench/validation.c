@@ -53,7 +53,7 @@ static void
 read_file(const char *path, file_t *f)
 {
     FILE  *file = fopen(path, "rb");
-    long   size;
+    long   size = -1;
 
     if (file == NULL || fseek(file, 0, SEEK_END) != 0
         || (size = ftell(file)) < 0)

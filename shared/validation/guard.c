@@ -281,17 +281,20 @@ peek_operator(parser_t *ps)
 static void
 call_exists(value_t *v, bool with_argument, bool negated)
 {
-    value_t   r;
-    guard_t  *yes;
+    value_t  r, there;
 
-    unknown(&r);
-    yes = negated ? &r.no : &r.yes;
-    *(negated ? &r.yes : &r.no) = v->empty;
+    unknown(&there);
+    there.no = v->empty;
 
     if (v->order >= 0 && !with_argument) {
-        yes->n = 1;
-        yes->terms[0].there = UINT64_C(1) << v->order;
-        yes->terms[0].absent = 0;
+        there.yes.n = 1;
+        there.yes.terms[0].there = UINT64_C(1) << v->order;
+    }
+
+    r = there;
+    if (negated) {
+        r.yes = there.no;
+        r.no = there.yes;
     }
 
     *v = r;

@@ -15,6 +15,21 @@
 #define PLACE_MAX   1000     /* bytes of an expression */
 
 
+/* No string of FHIR has control characters (R4 section 2.24.0.1), that of an
+ * OperationOutcome neither. */
+static void
+clean(char *p, size_t n)
+{
+    for ( ; n > 0; p++, n--) {
+        if ((unsigned char) *p < ' ' && *p != '\t' && *p != '\n'
+            && *p != '\r')
+        {
+            *p = '?';
+        }
+    }
+}
+
+
 hie_str_t
 hie_place_render(apr_pool_t *pool, const place_t *place)
 {
@@ -43,6 +58,8 @@ hie_place_render(apr_pool_t *pool, const place_t *place)
             hie_buf_addf(&b, "[%d]", (int) chain[n]->index);
         }
     }
+
+    clean(b.ptr, b.len);
 
     return hie_buf_str(&b);
 }
@@ -124,6 +141,7 @@ format(apr_pool_t *pool, const char *fmt, va_list args)
     }
 
     s.len = cut(s, TEXT_MAX);
+    clean(text, s.len);
 
     return hie_str_dup(pool, s);
 }

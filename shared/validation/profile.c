@@ -331,6 +331,7 @@ compile_rules(compiler_t *x, constraint_t *k)
     hie_node_t       n;
     hie_type_t       type = element_type(x, k);
     rule_source_t    rule = { .profile = true };
+    hie_str_t        human;
     rules_t         *rules = NULL;
 
     for (n = hie_doc_first(x->d, list); n != HIE_NODE_NONE;
@@ -347,7 +348,9 @@ compile_rules(compiler_t *x, constraint_t *k)
         rule.key = apr_psprintf(x->v->pool, "%.*s#%.*s",
                                 HIE_PRISTR(x->p->url),
                                 HIE_PRISTR(get(x, n, "key")));
-        rule.human = hie_str_z(x->v->pool, get(x, n, "human"));
+        human = get(x, n, "human");
+        rule.human = hie_str_z(x->v->pool, human.len > 0 ? human
+                                           : rule.expression);
         rule.warning = hie_str_eqz(get(x, n, "severity"), "warning");
         rule.best_practice = is_best_practice(x, n);
 

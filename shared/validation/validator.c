@@ -72,7 +72,7 @@ first_error(const hie_issues_t *issues)
 static hie_rc_t
 result(check_t *c, hie_error_t *err)
 {
-    char                where[sizeof(err->where)];
+    char                where[160];
     const hie_issue_t  *first = first_error(c->out);
     size_t              n;
 

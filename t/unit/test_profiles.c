@@ -530,11 +530,11 @@ test_value_sets(void **state)
         { "'expansion':{'total':9,'contains':[{'system':'http://s',"
           "'code':'b'}]}", { "b", "", "ax" } },
     };
+#define PLACE  "Patient.maritalStatus (http://p/m#binding)"
     static const char *const  verdicts[] = {
-        "", "code-invalid Patient.maritalStatus (http://p/m#binding)",
-        "information not-supported Patient.maritalStatus "
-        "(http://p/m#binding)"
+        "", "code-invalid " PLACE, "information not-supported " PLACE
     };
+#undef PLACE
     hie_validator_t          *v;
     const char               *code;
     size_t                    i;

@@ -9,6 +9,8 @@
 #include <stdint.h>
 #include <cmocka.h>
 
+#include <pthread.h>
+#include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -508,6 +510,81 @@ test_depth(void **state)
 }
 
 
+/*
+ * One validator, several threads, all of whose types are met for the first
+ * time.
+ */
+#define THREADS  4
+
+static pthread_mutex_t  mutex = PTHREAD_MUTEX_INITIALIZER;
+static _Atomic int      locked, problems;
+static hie_validator_t *common;
+
+
+static void
+lock(void *baton, bool on)
+{
+    if (on) {
+        pthread_mutex_lock(&mutex);
+        locked++;
+    } else {
+        pthread_mutex_unlock(&mutex);
+    }
+}
+
+
+static void
+work(void *baton)
+{
+    static const char *const  texts[] = {
+        "{\"resourceType\":\"Patient\",\"gender\":\"x\"}",
+        "{\"resourceType\":\"Observation\",\"status\":\"final\"}",
+        "{\"resourceType\":\"Bundle\",\"type\":\"batch\",\"total\":1}",
+        "{\"resourceType\":\"Encounter\",\"status\":\"planned\"}",
+    };
+    apr_pool_t               *pool = hie_pool_create(NULL, "thread");
+    hie_issues_t              issues;
+    hie_doc_t                *d;
+    size_t                    i;
+
+    for (i = 0; i < 400; i++) {
+        if (hie_doc_parse(pool, hie_str(texts[i % 4]), 10, &d, NULL)
+            != HIE_OK
+            || hie_validate(common, d, 0, NULL, pool, &issues, NULL)
+               == HIE_OK || issues.n != 1)
+        {
+            problems++;
+        }
+    }
+
+    apr_pool_destroy(pool);
+}
+
+
+static void
+test_threads(void **state)
+{
+    hie_validator_options_t   options = { .lock = lock };
+    hie_thread_t             *threads[THREADS];
+    int                       i;
+
+    common = hie_validator_create(hie_pool_create(tool_pool, "validator"),
+                                  &options);
+
+    for (i = 0; i < THREADS; i++) {
+        assert_int_equal(hie_thread_start(tool_pool, "validate", work, NULL,
+                                          &threads[i], NULL), HIE_OK);
+    }
+
+    for (i = 0; i < THREADS; i++) {
+        hie_thread_join(threads[i]);
+    }
+
+    assert_int_equal(problems, 0);
+    assert_true(locked > 0);
+}
+
+
 int
 main(void)
 {
@@ -525,6 +602,7 @@ main(void)
         cmocka_unit_test(test_outcome),
         cmocka_unit_test(test_place),
         cmocka_unit_test(test_depth),
+        cmocka_unit_test(test_threads),
     };
 
     return cmocka_run_group_tests(tests, tool_setup, tool_teardown);

@@ -81,7 +81,8 @@ def layout():
     """True if all is well."""
     found = problems()[0]
     for path in files():
-        if path.name == "model.c":               # generated
+        # generated
+        if path.name == "model.c" or path.name.endswith("_table.c"):
             continue
         lines = path.read_text().splitlines()
         if len(lines) > 1000:
