@@ -55,6 +55,7 @@ hie_validator_bind(hie_validator_t *v)
         b = &hie_bindings[i];
         v->bindings[i].url = b->max != NULL ? b->max : b->value_set;
         v->bindings[i].enforced = b->max != NULL || b->strength == 'r';
+        v->bindings[i].maximum = b->strength != 'r';
         if (v->bindings[i].enforced) {
             v->bindings[i].set = hie_value_set_find(
                 hie_str(v->bindings[i].url));
@@ -291,9 +292,16 @@ void
 hie_check_binding(check_t *c, const hie_element_t *e, hie_node_t n,
                   const place_t *place)
 {
-    const bound_t  *b = &c->v->bindings[e->binding];
+    const bound_t         *b = &c->v->bindings[e->binding];
+    hie_issue_severity_t   severity = HIE_ISSUE_ERROR;
+
+    /* Of the maxima it is that of languages which meets practice: records
+     * state codes of ISO 639 in their own system. They are kept. */
+    if (b->maximum && e->type != HIE_TYPE_code) {
+        severity = HIE_ISSUE_WARNING;
+    }
 
     if (b->enforced) {
-        hie_check_bound(c, b, e->type, n, HIE_ISSUE_ERROR, NULL, place);
+        hie_check_bound(c, b, e->type, n, severity, NULL, place);
     }
 }

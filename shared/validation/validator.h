@@ -15,6 +15,7 @@ typedef struct {
     const char         *url;         /* the value set */
     const value_set_t  *set;         /* generated, or NULL */
     bool                enforced;    /* required, or with a maximum */
+    bool                maximum;     /* only the latter */
 } bound_t;
 
 struct hie_validator_t {

@@ -94,6 +94,7 @@ def _(s):
 # element does not have as a target, and items without the linkId that they
 # must have.
 NOT_VALID = {"DeviceUseStatement-example.json": 400,
+             "EventDefinition-example.json": 422,
              "MedicationRequest-medrx0301.json": 400,
              "Observation-clinical-gender.json": 400,
              "Questionnaire-qs1.json": 400}

@@ -345,11 +345,11 @@ test_bindings(void **state)
         { "{'resourceType':'Condition','subject':{'reference':'Patient/1'},"
           "'clinicalStatus':{'text':'active'}}",
           "code-invalid Condition.clinicalStatus" },
-        /* the maximum of a preferred binding */
+        /* the maximum of a preferred binding: for records, a warning */
         { "{'resourceType':'Patient','communication':[{'language':{'coding':"
           "[{'system':'urn:ietf:bcp:47','code':'hi'}]}},"
           "{'language':{'coding':[{'system':'http://a','code':'hi'}]}}]}",
-          "code-invalid Patient.communication[1].language" },
+          "warning code-invalid Patient.communication[1].language" },
         { "{'resourceType':'Invoice','status':'issued','totalNet':"
           "{'value':1,'currency':'CHF'},'totalGross':"
           "{'value':1,'currency':'chf'}}",

@@ -66,8 +66,8 @@ static const defect_t  examples[] = {
 };
 
 /* The language has a code of ISO 639-1 with the library's own system: outside
- * of the maximum value set, which is that of BCP 47. */
-#define LANGUAGE  "code-invalid "                                             \
+ * of the maximum value set, which is that of BCP 47; a warning. */
+#define LANGUAGE  "warning code-invalid "                                     \
                   "Bundle.entry[0].resource.communication[0].language"
 
 static const defect_t  bundles[] = {
