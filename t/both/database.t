@@ -79,6 +79,8 @@ def _(s):
 @both("all its connections are cut: the next requests do not fail")
 def _(s):
     key = s.id("p")
+    # every process may still hold back after the case before
+    time.sleep(1)
     s.seed(patient(key))
     recovers(s, f"/Patient/{key}")
     s.stand.postgres.psql("SELECT pg_terminate_backend(pid) FROM "
@@ -94,6 +96,7 @@ def _(s):
 def _(s):
     stand = s.stand
     key = s.id("p")
+    time.sleep(1)
     s.seed(patient(key))
     postmaster = stand.ledger.pid("postgres")
     pids = [postmaster, *children(postmaster)]
