@@ -74,7 +74,7 @@ def follow(s, path, **more):
         if url:
             parts = urlsplit(url)
             path = parts.path.removeprefix("/fhir") + "?" + parts.query
-        check(len(out) < 100, "the pages do not end")
+        check(len(out) < 2000, "the pages do not end")
     return out
 
 

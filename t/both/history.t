@@ -43,7 +43,7 @@ def pages(s, path, **more):
             parts = urlsplit(url)
             path = parts.path.removeprefix("/fhir") + "?" + parts.query
         count += 1
-        check(count < 500, "the pages do not end")
+        check(count < 2000, "the pages do not end")
     return out
 
 
