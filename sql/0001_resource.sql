@@ -17,6 +17,8 @@ CREATE SEQUENCE hie.resource_rid;
 -- patients, for whom it is withheld or gone.
 CREATE TABLE hie.resource (
     rid         bigint       NOT NULL DEFAULT nextval('hie.resource_rid'),
+    -- hash of 'Type/id', by which references find it
+    key         bigint       NOT NULL,
     version     bigint       NOT NULL,
     updated     timestamptz  NOT NULL,
     -- the time of care that it is about; what has none is about all times
@@ -29,8 +31,11 @@ CREATE TABLE hie.resource (
     id          text         COLLATE "C" NOT NULL,
     patients    bigint[]     NOT NULL,
     tokens      bigint[]     NOT NULL,
-    -- resources of ours that it refers to, 'Type/id', but patients
-    refs        text[]       COLLATE "C" NOT NULL DEFAULT '{}',
+    -- resources of ours that it refers to, two arrays side by side: the key
+    -- of the search parameter, and that of the resource. Under 0 stands all
+    -- that it refers to anywhere, but patients.
+    ref_params  integer[]    NOT NULL DEFAULT '{}',
+    ref_keys    bigint[]     NOT NULL DEFAULT '{}',
     body        bytea        COMPRESSION lz4 NOT NULL,
     PRIMARY KEY (type, id)
 );
@@ -71,18 +76,83 @@ CREATE TABLE hie.resource_history (
 CREATE INDEX resource_history_updated
     ON hie.resource_history (type, updated, rid, version);
 
--- Not unique: the old values of a resource are taken away and its new ones
--- written by one statement.
+CREATE INDEX resource_key ON hie.resource (key);
+
+-- What a search compares by order. A slot is the hash of type and parameter,
+-- or, of a composite, with the code of its first component, whose system is
+-- the scope then.
+--
+-- No index is unique: the old values of a resource are taken away and its new
+-- ones written by one statement.
 CREATE TABLE hie.resource_string (
     rid    bigint  NOT NULL,
-    type   text    COLLATE "C" NOT NULL,
-    param  text    COLLATE "C" NOT NULL,
+    slot   bigint  NOT NULL,
+    scope  bigint,
     value  text    COLLATE "C" NOT NULL
 );
 
 CREATE INDEX resource_string_value
-    ON hie.resource_string (type, param, value, rid);
+    ON hie.resource_string (slot, value, rid);
 CREATE INDEX resource_string_rid ON hie.resource_string (rid);
+
+-- Microseconds since 1970, the end excluded.
+CREATE TABLE hie.resource_date (
+    rid    bigint  NOT NULL,
+    slot   bigint  NOT NULL,
+    low    bigint  NOT NULL,
+    high   bigint  NOT NULL,
+    scope  bigint
+);
+
+CREATE INDEX resource_date_low ON hie.resource_date (slot, low, high, rid);
+CREATE INDEX resource_date_high ON hie.resource_date (slot, high, rid);
+CREATE INDEX resource_date_rid ON hie.resource_date (rid);
+
+-- As written, with system and code of the unit, and in the canonical unit of
+-- UCUM where there is one. Both ends are included.
+CREATE TABLE hie.resource_number (
+    rid        bigint   NOT NULL,
+    slot       bigint   NOT NULL,
+    unit       bigint,
+    system     bigint,
+    code       bigint,
+    scope      bigint,
+    low        numeric  NOT NULL,
+    high       numeric  NOT NULL,
+    unit_low   numeric,
+    unit_high  numeric
+);
+
+CREATE INDEX resource_number_low ON hie.resource_number (slot, low, rid);
+CREATE INDEX resource_number_high ON hie.resource_number (slot, high, rid)
+    WHERE high <> low;
+CREATE INDEX resource_number_unit_low
+    ON hie.resource_number (slot, unit, unit_low, rid)
+    WHERE unit IS NOT NULL;
+CREATE INDEX resource_number_unit_high
+    ON hie.resource_number (slot, unit, unit_high, rid)
+    WHERE unit_high <> unit_low;
+CREATE INDEX resource_number_rid ON hie.resource_number (rid);
+
+-- All words; those of the narrative have weight A, the others D.
+CREATE TABLE hie.resource_text (
+    rid    bigint    NOT NULL,
+    words  tsvector  COMPRESSION lz4 NOT NULL
+);
+
+CREATE INDEX resource_text_rid ON hie.resource_text (rid);
+CREATE INDEX resource_text_words ON hie.resource_text USING gin (words)
+    WITH (fastupdate = on, gin_pending_list_limit = 256);
+
+-- What tokens say: codes, urls, and the words that go with codes. One row for
+-- all that have the token; it stays when the last of them is gone.
+CREATE TABLE hie.term (
+    key    bigint  PRIMARY KEY,
+    slot   bigint  NOT NULL,
+    value  text    COLLATE "C" NOT NULL
+);
+
+CREATE INDEX term_value ON hie.term (slot, value);
 
 -- The labels of meta (1 profile, 2 security, 3 tag) that resources have had,
 -- each once for a type; the key is a token of those that have it.

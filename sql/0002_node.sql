@@ -140,11 +140,13 @@ BEGIN
     EXECUTE format('GRANT USAGE ON SEQUENCE hie.resource_rid TO %I', role);
     EXECUTE format('GRANT SELECT, INSERT, UPDATE (version, updated,'
                    ' care_from, care_until, method, deleted, patients,'
-                   ' tokens, refs, body) ON hie.resource TO %I', role);
-    EXECUTE format('GRANT SELECT, INSERT ON hie.resource_history, hie.label'
+                   ' tokens, ref_params, ref_keys, body) ON hie.resource'
                    ' TO %I', role);
+    EXECUTE format('GRANT SELECT, INSERT ON hie.resource_history, hie.label,'
+                   ' hie.term TO %I', role);
     EXECUTE format('GRANT SELECT, INSERT, DELETE ON hie.resource_string,'
-                   ' hie.consent TO %I', role);
+                   ' hie.resource_date, hie.resource_number,'
+                   ' hie.resource_text, hie.consent TO %I', role);
     EXECUTE format('GRANT SELECT, INSERT, UPDATE ON hie.load_state TO %I',
                    role);
 

@@ -47,20 +47,18 @@ hie_search_param(hie_search_t *s, hie_type_t type, hie_str_t code);
  * Index values. A token, a reference, a uri, an exact string and the presence
  * of a parameter are keys (hie_search_key); what has order stands in rows.
  *
- * A row of a composite is qualified by the code of its first component:
- * `qualifier` is its key, `scope` that of its system (0: it has none). Other
- * rows have 0 in both.
+ * A row belongs to a slot: the key of its parameter, or, of a composite, that
+ * of the code which its first component has (hie_search_key of both). `scope`
+ * is then the key of the code's system; else, and without a system, 0.
  */
 typedef struct {
-    uint32_t   param;
-    uint64_t   qualifier;
+    uint64_t   slot;
     uint64_t   scope;
-    hie_str_t  value;          /* normalised; of uri as it is */
+    hie_str_t  value;          /* normalised */
 } hie_search_string_t;
 
 typedef struct {
-    uint32_t   param;
-    uint64_t   qualifier;
+    uint64_t   slot;
     uint64_t   scope;
     int64_t    low;            /* microseconds since 1970: the value covers */
     int64_t    high;           /* [low, high); open ends INT64_MIN, _MAX */
@@ -72,8 +70,7 @@ typedef struct {
 /* Numbers and quantities: as they were written, and in the canonical unit of
  * UCUM where there is one. */
 typedef struct {
-    uint32_t       param;
-    uint64_t       qualifier;
+    uint64_t       slot;
     uint64_t       scope;
     uint64_t       system;     /* hie_search_text_key of the unit's system, */
     uint64_t       code;       /* and of its code or word; 0: none */
@@ -89,10 +86,19 @@ typedef struct {
 #define HIE_SEARCH_LATITUDE   1
 #define HIE_SEARCH_LONGITUDE  2
 
+/* Its token is hie_search_reference_key of both. */
 typedef struct {
     uint32_t   param;
     uint64_t   target;         /* hie_search_resource_key */
 } hie_search_reference_t;
+
+/* What a token says: the code, the url, the words that go with it. Many
+ * resources share one. The key is among their tokens. */
+typedef struct {
+    uint64_t   key;
+    uint32_t   param;          /* key; of words the text_key */
+    hie_str_t  value;          /* words are normalised */
+} hie_search_term_t;
 
 typedef struct {
     int                     n_tokens;
@@ -105,6 +111,8 @@ typedef struct {
     hie_search_number_t     *numbers;
     int                     n_references;
     hie_search_reference_t  *references;
+    int                     n_terms;
+    hie_search_term_t       *terms;          /* sorted by key */
     hie_str_t               narrative;       /* text for _text and _content, */
     hie_str_t               content;         /* or ptr NULL */
 } hie_search_values_t;
@@ -121,6 +129,12 @@ uint32_t
 hie_search_param_key(const char *type, const char *code);
 uint64_t
 hie_search_key(uint32_t param, hie_str_t form);
+/* The token of a reference to a resource of ours. The two are joined so that
+ * SQL can do it: target # hie_search_param_mix(param). */
+uint64_t
+hie_search_reference_key(uint32_t param, uint64_t target);
+uint64_t
+hie_search_param_mix(uint32_t param);
 /* Of a system, a code, a unit. */
 uint64_t
 hie_search_text_key(hie_str_t text);
@@ -143,6 +157,8 @@ typedef enum {
     HIE_CRITERION_CHAIN,       /* refers to a resource that meets criteria */
     HIE_CRITERION_HAS,         /* is referred to by one that does */
     HIE_CRITERION_NEAR,        /* is at most so far from a place */
+    HIE_CRITERION_TERMS,       /* one of its tokens says this */
+    HIE_CRITERION_GROUP,       /* meets one of several conjunctions */
     HIE_CRITERION_CODES        /* :in, :above, :below: which codes these are
                                   only terminology knows; with them the caller
                                   makes TOKENS of it (hie_search_codes) */
@@ -166,23 +182,23 @@ typedef enum {
     HIE_RANGE_AP               /* low < b  and  high > a */
 } hie_range_op_t;              /* ne is EQ, negated for the one value */
 
-/* The first component of a composite. */
+/* Where the rows stand. */
 typedef struct {
-    uint64_t  qualifier;         /* 0: of any code, or no composite */
+    uint64_t  slot;
     bool      scoped;            /* `scope` is asked for too */
     uint64_t  scope;
-} hie_qualified_t;
+} hie_slot_t;
 
 typedef struct {
     hie_text_match_t  match;
     hie_str_t         value;
-    hie_qualified_t   of;
+    hie_slot_t        of;
 } hie_text_value_t;
 
 typedef struct {
     hie_range_op_t   op;
     bool             negate;
-    hie_qualified_t  of;
+    hie_slot_t       of;
     int64_t          a;
     int64_t          b;
 } hie_date_value_t;
@@ -192,7 +208,7 @@ typedef struct hie_number_value_t  hie_number_value_t;
 struct hie_number_value_t {
     hie_range_op_t             op;
     bool                       negate;
-    hie_qualified_t            of;
+    hie_slot_t                 of;
     uint64_t                   unit;    /* a and b are in this canonical unit;
                                            0: as written, and then */
     uint64_t                   system;  /* 0: of any */
@@ -203,8 +219,10 @@ struct hie_number_value_t {
                                          alone, that one about `high` */
 };
 
-/* One way of a chain: the target's type with what it must meet. */
+/* One way of a chain: by this reference to or from a resource of the type
+ * that meets the criteria. Of a group the resource itself. */
 typedef struct {
+    uint32_t         param;      /* 0 in a group */
     hie_type_t       type;
     hie_criteria_t  *criteria;
 } hie_chain_t;
@@ -222,18 +240,17 @@ typedef enum {
 typedef struct {
     hie_criterion_kind_t   kind;
     bool                   negate;   /* :not, :not-in, :missing=true */
-    uint32_t               param;    /* key; of words the text_key */
     const hie_parameter_t     *def;      /* NULL: none (_id, _has, …) */
     hie_codes_of_t         codes_of; /* CODES */
     int                    n;
     union {
         uint64_t            *keys;     /* TOKENS */
-        hie_text_value_t    *texts;    /* STRINGS, TEXT */
+        hie_text_value_t    *texts;    /* STRINGS, TERMS, TEXT */
         hie_date_value_t    *dates;    /* DATES, UPDATED */
         hie_number_value_t  *numbers;  /* NUMBERS */
         hie_str_t           *ids;      /* IDS */
         hie_near_t          *places;   /* NEAR */
-        hie_chain_t         *chains;   /* CHAIN, HAS */
+        hie_chain_t         *chains;   /* CHAIN, HAS, GROUP */
         hie_str_t           *codes;    /* CODES: a canonical, or
                                           system|code */
     };
@@ -264,6 +281,99 @@ hie_search_criterion(hie_search_t *s, hie_type_t type, hie_str_t name,
                      hie_str_t value, const hie_search_rules_t *rules,
                      apr_pool_t *pool, hie_criterion_t *out,
                      hie_error_t *err);
+
+/*
+ * One parameter of a search among resources of several types that all have it
+ * (R4 section 3.1.1.4.3): the alternatives of all. HIE_NOT_FOUND: one has it
+ * not; HIE_INVALID: it is another kind of parameter there.
+ */
+hie_rc_t
+hie_search_criterion_of(hie_search_t *s, const hie_type_t *types, int n_types,
+                        hie_str_t name, hie_str_t value,
+                        const hie_search_rules_t *rules, apr_pool_t *pool,
+                        hie_criterion_t *out, hie_error_t *err);
+
+/*
+ * The compartment of one resource (R4 section 3.1.1.2): what is in it by one of
+ * these types. False: none of them is ever in such a compartment.
+ */
+bool
+hie_search_compartment(hie_search_t *s, hie_type_t compartment, hie_str_t id,
+                       const hie_type_t *types, int n_types, apr_pool_t *pool,
+                       hie_criterion_t *out);
+
+/*
+ * _filter (R4 section 3.1.3) as one criterion, a GROUP.
+ */
+hie_rc_t
+hie_search_filter(hie_search_t *s, const hie_type_t *types, int n_types,
+                  hie_str_t expression, const hie_search_rules_t *rules,
+                  apr_pool_t *pool, hie_criterion_t *out, hie_error_t *err);
+
+/*
+ * _sort (R4 section 3.1.1.5.1): keys in the order of weight, at most
+ * HIE_SORTS_MAX. A key has a slot of each type. By a reference that is
+ * followed, it is that of what is found there.
+ */
+#define HIE_SORTS_MAX  4
+
+typedef enum {
+    HIE_SORT_ID = 1,           /* of the resource */
+    HIE_SORT_UPDATED,
+    HIE_SORT_STRING,           /* rows of strings, */
+    HIE_SORT_DATE,             /* dates, */
+    HIE_SORT_NUMBER,           /* numbers; in the canonical unit, if any */
+    HIE_SORT_TERM,             /* what the tokens of the parameter say */
+    HIE_SORT_TARGET            /* type and id of what is referred to */
+} hie_sort_kind_t;
+
+typedef struct {
+    hie_sort_kind_t   kind;
+    bool              descending;
+    int               n;
+    const uint32_t   *params;  /* keys, one for each type that has it */
+    int               n_through;       /* chained: */
+    const uint32_t   *through;         /* the references that lead there */
+    hie_str_t         source;          /* "-date" */
+} hie_sort_t;
+
+hie_rc_t
+hie_search_sort(hie_search_t *s, const hie_type_t *types, int n_types,
+                hie_str_t value, apr_pool_t *pool, hie_sort_t *out, int *n,
+                hie_error_t *err);
+
+/*
+ * One value of _include or _revinclude (R4 section 3.1.1.5.3).
+ */
+typedef struct {
+    bool         reverse;
+    bool         iterate;
+    bool         all;          /* '*': all references of the type */
+    hie_type_t   source;       /* whose reference it is */
+    uint32_t     param;        /* 0: all */
+    hie_type_t   target;       /* HIE_TYPE_NONE: any */
+    bool         canonical;    /* it refers by canonical URL */
+    hie_str_t    text;         /* "Observation:subject" */
+} hie_include_t;
+
+hie_rc_t
+hie_search_include(hie_search_t *s, const hie_type_t *types, int n_types,
+                   bool reverse, bool iterate, hie_str_t value,
+                   apr_pool_t *pool, hie_include_t *out, hie_error_t *err);
+
+typedef struct {
+    hie_str_t   id;            /* or empty */
+    apr_time_t  updated;
+} hie_row_facts_t;
+
+/*
+ * Does a resource with these values meet all criteria? For what is not in the
+ * database yet. CHAIN, HAS, TEXT and CODES are not known here: then `*known`
+ * is false.
+ */
+bool
+hie_search_meets(const hie_search_values_t *values, const hie_row_facts_t *row,
+                 const hie_criteria_t *criteria, bool *known);
 
 /* CODES into TOKENS: the codes that were found, "system|code" each. */
 void

@@ -19,6 +19,7 @@
 #include "base/base.h"
 #include "base/config.h"
 #include "fhir/fhir.h"
+#include "search/search.h"
 
 typedef struct hie_store_t     hie_store_t;
 typedef struct hie_store_tx_t  hie_store_tx_t;
@@ -112,45 +113,89 @@ typedef struct {
 HIE_BLOCKING void
 hie_store_read_many(hie_store_t *s, hie_store_read_t *reads, int n);
 
-/* A search: the conjunction of its criteria, each a disjunction. */
+/*
+ * A search: rows of the types that meet all criteria and are visible, in the
+ * order of the sort keys and then of rid. A value that is missing comes last.
+ * A page begins behind a place and goes in either direction.
+ *
+ * It is given hie_query_t.budget milliseconds, then the statement is cancelled:
+ * HIE_TIMEOUT.
+ */
 typedef struct {
-    int         n;
-    uint64_t   *any;           /* hie_fhir_token_key */
-} hie_query_token_t;
-
-typedef enum { HIE_MATCH_PREFIX = 1, HIE_MATCH_EXACT, HIE_MATCH_CONTAINS }
-    hie_query_match_t;
-
-typedef struct {
-    const char         *param;
-    hie_query_match_t   match;
-    int                 n;
-    hie_str_t          *any;   /* normalised */
-} hie_query_string_t;
+    bool       missing;
+    int64_t    number;         /* of dates and UPDATED: microseconds */
+    hie_str_t  text;           /* of the others; a number in digits */
+} hie_place_value_t;
 
 typedef struct {
-    hie_str_t            type;
-    int                  n_ids;      /* _id, one disjunction; 0: no criterion */
-    hie_str_t           *ids;
-    int                  n_tokens;
-    hie_query_token_t   *tokens;
-    int                  n_strings;
-    hie_query_string_t  *strings;
-    int                  count;      /* rows of the page; 0: only the total */
-    int64_t              after;      /* keyset: rows after this place, or 0 */
-    bool                 total;      /* count all matches, accurately */
+    int64_t            rid;
+    int                n;      /* as many as sort keys */
+    hie_place_value_t  values[HIE_SORTS_MAX];
+} hie_place_t;
+
+typedef enum {
+    HIE_TOTAL_NONE = 0, HIE_TOTAL_ESTIMATE, HIE_TOTAL_ACCURATE
+} hie_total_t;
+
+typedef struct {
+    int                     n_types;       /* at least one */
+    const hie_str_t        *types;
+    const hie_criteria_t   *criteria;      /* or NULL */
+    int                     n_sorts;
+    const hie_sort_t       *sorts;
+    int                     count;         /* rows of the page; 0: only the
+                                              total */
+    const hie_place_t      *after;         /* NULL: from the start */
+    bool                    backwards;     /* the rows before it, then */
+    hie_total_t             total;
+    bool                    explain;
+    int                     budget;        /* 0: as any statement */
 } hie_query_t;
 
 typedef struct {
-    int         n;
-    hie_row_t  *rows;
-    int64_t     next;                /* place to go on after, 0 at the end */
-    int64_t     total;               /* -1 when not asked for */
+    hie_str_t  source;         /* of the criterion */
+    hie_str_t  how;            /* index and role */
+} hie_explained_t;
+
+typedef struct {
+    int               n;
+    hie_row_t        *rows;
+    hie_place_t      *places;  /* of each row */
+    bool              more;    /* there are rows behind the last; backwards:
+                                  before the first */
+    int64_t           total;   /* -1 when not asked for */
+    int               n_explained;         /* if asked for: */
+    hie_explained_t  *explained;
+    hie_str_t         plan;    /* PostgreSQL's, JSON, with times */
 } hie_found_t;
 
 HIE_BLOCKING hie_rc_t
 hie_store_search(hie_store_t *s, const hie_visible_t *v, const hie_query_t *q,
                  apr_pool_t *pool, hie_found_t *out, hie_error_t *err);
+
+/*
+ * What the rows of a page refer to, or what refers to them, as told by
+ * `includes`, visible rows of the types only, each once and none that is on
+ * the page. Those with `iterate` are applied again to what was found, until
+ * there is nothing new, `max_rows` are reached (`more`) or `max_rounds` done.
+ */
+typedef struct {
+    const hie_row_t      *rows;
+    int                   n;
+    const hie_include_t  *includes;
+    int                   n_includes;
+    bool                  may_all;     /* may read all types, or */
+    int                   n_may;       /* these */
+    const hie_str_t      *may;
+    int                   max_rows;
+    int                   max_rounds;
+    int                   budget;
+} hie_including_t;
+
+HIE_BLOCKING hie_rc_t
+hie_store_include(hie_store_t *s, const hie_visible_t *v,
+                  const hie_including_t *q, apr_pool_t *pool,
+                  hie_found_t *out, hie_error_t *err);
 
 
 /*
@@ -351,11 +396,12 @@ typedef struct {
     apr_time_t                updated;
     hie_method_t              method;    /* 0: PUT, or DELETE without a body */
     hie_str_t                 body;      /* empty: deleted; the row keeps its
-                                            patients, index is not used */
-    hie_index_t              *index;     /* to that of a Binary hie_store_put
+                                            patients and loses all else */
+    hie_relations_t          *relations; /* to those of a Binary hie_store_put
                                             adds the patients of its context */
+    const hie_search_values_t  *values;  /* what it is found by */
     hie_str_t                 context_type;  /* what governs a Binary, */
-    hie_str_t                 context_id;    /* unless index says it */
+    hie_str_t                 context_id;    /* unless relations say it */
     const hie_content_t      *content;   /* of a Binary whose data is not in
                                             its body, or NULL */
     int                       n_consents;  /* of type Consent: its rows now */
