@@ -32,7 +32,18 @@ cut_parts(hie_criterion_parse_t *p, hie_str_t value, int n, hie_str_t *part)
 }
 
 
-/* The key of the first component's form, by which tokens are found. */
+static hie_rc_t
+any_form(hie_criterion_parse_t *p, hie_search_kind_t kind, hie_str_t part,
+         hie_str_t *form)
+{
+    return kind == HIE_SEARCH_REFERENCE
+           ? hie_criterion_reference(p, part, form)
+           : hie_criterion_token(p, part, form);
+}
+
+
+/* The key of the first component's form, by which tokens are found; rows of a
+ * reference too. */
 static hie_rc_t
 first_key(hie_criterion_parse_t *p, hie_search_kind_t kind, hie_str_t part,
           uint64_t *out)
@@ -40,9 +51,7 @@ first_key(hie_criterion_parse_t *p, hie_search_kind_t kind, hie_str_t part,
     hie_rc_t   rc;
     hie_str_t  form;
 
-    rc = kind == HIE_SEARCH_REFERENCE
-         ? hie_criterion_reference(p, part, &form)
-         : hie_criterion_token(p, part, &form);
+    rc = any_form(p, kind, part, &form);
     if (rc == HIE_OK) {
         *out = hie_search_key(p->out->def->key, form);
     }
@@ -51,13 +60,18 @@ first_key(hie_criterion_parse_t *p, hie_search_kind_t kind, hie_str_t part,
 }
 
 
-/* What qualifies rows: the code, and its system if that is asked for. */
+/* Where the rows stand: by the code, and its system if that is asked for. */
 static hie_rc_t
-qualify(hie_criterion_parse_t *p, hie_str_t part, hie_qualified_t *out)
+slot_of(hie_criterion_parse_t *p, hie_search_kind_t kind, hie_str_t part,
+        hie_slot_t *out)
 {
     hie_str_t  system, code;
 
     memset(out, 0, sizeof(*out));
+    if (kind == HIE_SEARCH_REFERENCE) {
+        return first_key(p, kind, part, &out->slot);
+    }
+
     system = hie_search_cut(part, '|', &code);
     if (code.ptr == NULL) {
         code = system;
@@ -72,7 +86,7 @@ qualify(hie_criterion_parse_t *p, hie_str_t part, hie_qualified_t *out)
         return hie_criterion_wrong(p, "a code before '$'");
     }
 
-    out->qualifier = hie_search_key(p->out->def->key, code);
+    out->slot = hie_search_key(p->out->def->key, code);
     return HIE_OK;
 }
 
@@ -87,7 +101,7 @@ add_key(hie_criterion_parse_t *p, const hie_search_plan_t *plan,
 
     rc = first_key(p, plan->parts[0].kind, part[0], &first);
     if (rc == HIE_OK) {
-        rc = hie_criterion_token(p, part[1], &form);
+        rc = any_form(p, plan->parts[1].kind, part[1], &form);
     }
 
     if (rc == HIE_OK) {
@@ -103,6 +117,7 @@ add_text(hie_criterion_parse_t *p, hie_str_t part, hie_text_value_t *out)
 {
     out->match = HIE_TEXT_PREFIX;
     out->value = hie_fhir_normalize(p->pool, hie_search_plain(p->pool, part));
+    out->value = hie_search_limit(out->value);
     return out->value.len > 0
            ? HIE_OK : hie_criterion_wrong(p, "a text that is not empty");
 }
@@ -131,14 +146,14 @@ add_value(hie_criterion_parse_t *p, const hie_search_plan_t *plan,
           const hie_str_t *part, int i)
 {
     hie_rc_t          rc;
-    hie_qualified_t   of;
+    hie_slot_t        of;
     hie_criterion_t  *c = p->out;
 
     if (c->kind == HIE_CRITERION_TOKENS) {
         return add_key(p, plan, part, &c->keys[i]);
     }
 
-    rc = qualify(p, part[0], &of);
+    rc = slot_of(p, plan->parts[0].kind, part[0], &of);
     if (rc != HIE_OK) {
         return rc;
     }

@@ -58,6 +58,7 @@ follow(const hie_criterion_parse_t *p, hie_type_t type, hie_str_t rest,
     rc = parse(p, type, rest, inner->criteria);
     if (rc == HIE_OK) {
         chain = apr_array_push(chains);
+        chain->param = p->out->def->key;
         chain->type = type;
         chain->criteria = inner;
     }
@@ -172,9 +173,8 @@ parse_has(hie_criterion_parse_t *p, hie_str_t rest)
     }
 
     chains = apr_array_make(p->pool, 1, sizeof(hie_chain_t));
-    rc = follow(p, from, rest, chains);
     p->out->def = def;
-    p->out->param = def->key;
+    rc = follow(p, from, rest, chains);
     p->out->kind = HIE_CRITERION_HAS;
     p->out->n = chains->nelts;
     p->out->chains = (hie_chain_t *) chains->elts;
@@ -212,7 +212,6 @@ parse(const hie_criterion_parse_t *outer, hie_type_t type, hie_str_t name,
         return unknown(&p, type, code);
     }
 
-    out->param = out->def->key;
     return rest.ptr != NULL ? parse_chain(&p, rest) : hie_criterion_value(&p);
 }
 

@@ -21,10 +21,27 @@ typedef struct {
 } hie_criterion_parse_t;
 
 
-/* criterion_value.c */
-/* By kind and modifier. */
+/* criterion_value.c: by parameter, kind and modifier. */
 hie_rc_t
 hie_criterion_value(hie_criterion_parse_t *p);
+
+/* criterion_token.c, criterion_range.c: those of a kind. */
+hie_rc_t
+hie_criterion_tokens(hie_criterion_parse_t *p);
+hie_rc_t
+hie_criterion_strings(hie_criterion_parse_t *p);
+hie_rc_t
+hie_criterion_uris(hie_criterion_parse_t *p);
+hie_rc_t
+hie_criterion_references(hie_criterion_parse_t *p);
+hie_rc_t
+hie_criterion_words(hie_criterion_parse_t *p, hie_text_match_t match);
+hie_rc_t
+hie_criterion_dates(hie_criterion_parse_t *p, hie_criterion_kind_t kind);
+hie_rc_t
+hie_criterion_numbers(hie_criterion_parse_t *p);
+hie_rc_t
+hie_criterion_near(hie_criterion_parse_t *p);
 
 /* One value without escapes, as it was indexed. */
 hie_rc_t

@@ -21,8 +21,9 @@ hie_search_form_key(uint32_t param, uint64_t first, hie_str_t form)
 }
 
 
-static hie_str_t
-join(apr_pool_t *pool, hie_str_t a, const char *between, hie_str_t b)
+hie_str_t
+hie_forms_join(apr_pool_t *pool, hie_str_t a, const char *between,
+               hie_str_t b)
 {
     hie_buf_t  out;
 
@@ -42,11 +43,11 @@ hie_forms_code(hie_indexer_t *ix, hie_str_t system, hie_str_t code,
 {
     if (code.len > 0) {
         fn(ix, code);
-        fn(ix, join(ix->pool, system, "|", code));
+        fn(ix, hie_forms_join(ix->pool, system, "|", code));
     }
 
     if (system.len > 0) {
-        fn(ix, join(ix->pool, system, "|", HIE_STR_NONE));
+        fn(ix, hie_forms_join(ix->pool, system, "|", HIE_STR_NONE));
     }
 }
 
@@ -106,43 +107,29 @@ hie_forms_codes(hie_indexer_t *ix, const hie_fhirpath_item_t *item,
 }
 
 
-/* :of-type (R4 section 3.1.1.4.4): the type's coding with the value. */
-static void
-typed_forms(hie_indexer_t *ix, const hie_fhirpath_item_t *item,
-            hie_str_t value, hie_form_fn *fn)
+/* R4 section 3.1.1.4.4: the type's coding with the value. */
+void
+hie_forms_typed(hie_indexer_t *ix, const hie_fhirpath_item_t *item,
+                hie_form_fn *fn)
 {
-    hie_str_t         type;
+    hie_str_t         value, type;
     hie_node_t        list, c;
     const hie_doc_t  *d = item->doc;
 
+    if (item->kind != HIE_FHIRPATH_NODE || item->type != HIE_TYPE_Identifier) {
+        return;
+    }
+
+    value = get(ix, item, "value");
     list = hie_doc_member(d, hie_doc_member(d, item->node, "type"), "coding");
     for (c = hie_doc_first(d, list);
          c != HIE_NODE_NONE && value.len > 0;
          c = hie_doc_next(d, c))
     {
-        type = join(ix->pool, hie_doc_get(d, c, "system", ix->pool), "|",
-                    hie_doc_get(d, c, "code", ix->pool));
-        fn(ix, join(ix->pool, join(ix->pool, HIE_STR("of-type:"), "", type),
-                    "|", value));
-    }
-}
-
-
-static void
-code_forms(hie_indexer_t *ix, hie_str_t system, hie_str_t code)
-{
-    hie_forms_code(ix, system, code, ix->take);
-}
-
-
-void
-hie_forms_token(hie_indexer_t *ix, const hie_fhirpath_item_t *item,
-                hie_form_fn *fn)
-{
-    ix->take = fn;
-    hie_forms_codes(ix, item, code_forms);
-    if (item->kind == HIE_FHIRPATH_NODE && item->type == HIE_TYPE_Identifier) {
-        typed_forms(ix, item, get(ix, item, "value"), fn);
+        type = hie_forms_join(ix->pool, hie_doc_get(d, c, "system", ix->pool),
+                              "|", hie_doc_get(d, c, "code", ix->pool));
+        type = hie_forms_join(ix->pool, HIE_STR("of-type:"), "", type);
+        fn(ix, hie_forms_join(ix->pool, type, "|", value));
     }
 }
 
@@ -154,7 +141,8 @@ hie_forms_token(hie_indexer_t *ix, const hie_fhirpath_item_t *item,
 /* "Type/id" of our own and of other servers alike, without the version; for
  * our own "/id" too, by which a search finds it without the type. */
 static void
-literal_forms(hie_indexer_t *ix, hie_str_t text, hie_form_fn *fn)
+literal_forms(hie_indexer_t *ix, hie_str_t text, hie_form_fn *fn,
+              hie_target_fn *target)
 {
     hie_str_t        form;
     hie_reference_t  ref;
@@ -168,15 +156,22 @@ literal_forms(hie_indexer_t *ix, hie_str_t text, hie_form_fn *fn)
         return;
     }
 
-    form = (hie_str_t) { text.ptr, (size_t) (ref.id.ptr + ref.id.len
-                                             - text.ptr) };
-    if (ref.local) {
-        /* the type stands before the id with one slash between */
-        form.ptr = ref.id.ptr - ref.type.len - 1;
-        form.len = ref.type.len + 1 + ref.id.len;
-        fn(ix, (hie_str_t) { ref.id.ptr - 1, ref.id.len + 1 });
+    if (!ref.local) {
+        form.ptr = text.ptr;
+        form.len = (size_t) (ref.id.ptr + ref.id.len - text.ptr);
+        fn(ix, form);
+        return;
     }
 
+    /* the type stands before the id with one slash between */
+    fn(ix, (hie_str_t) { ref.id.ptr - 1, ref.id.len + 1 });
+    if (target != NULL) {
+        target(ix, ref.type, ref.id);
+        return;
+    }
+
+    form.ptr = ref.id.ptr - ref.type.len - 1;
+    form.len = ref.type.len + 1 + ref.id.len;
     fn(ix, form);
 }
 
@@ -199,15 +194,16 @@ static void
 put_prefixed(hie_indexer_t *ix, hie_str_t system, hie_str_t value,
              hie_form_fn *fn)
 {
+    hie_str_t  prefixed;
+
+    prefixed = hie_forms_join(ix->pool, HIE_STR("identifier:"), "", system);
     if (value.len > 0) {
-        fn(ix, join(ix->pool, HIE_STR("identifier:"), "", value));
-        fn(ix, join(ix->pool, join(ix->pool, HIE_STR("identifier:"), "",
-                                   system), "|", value));
+        fn(ix, hie_forms_join(ix->pool, HIE_STR("identifier:"), "", value));
+        fn(ix, hie_forms_join(ix->pool, prefixed, "|", value));
     }
 
     if (system.len > 0) {
-        fn(ix, join(ix->pool, join(ix->pool, HIE_STR("identifier:"), "",
-                                   system), "|", HIE_STR_NONE));
+        fn(ix, hie_forms_join(ix->pool, prefixed, "|", HIE_STR_NONE));
     }
 }
 
@@ -215,20 +211,36 @@ put_prefixed(hie_indexer_t *ix, hie_str_t system, hie_str_t value,
 /* A resource in the place of a reference (Bundle-composition). */
 static void
 inline_forms(hie_indexer_t *ix, const hie_fhirpath_item_t *item,
-             hie_form_fn *fn)
+             hie_form_fn *fn, hie_target_fn *target)
 {
-    hie_str_t  id;
+    hie_str_t  id, type;
 
     id = get(ix, item, "id");
-    if (hie_fhir_is_id(id)) {
-        fn(ix, join(ix->pool, hie_str(hie_types[item->type].name), "/", id));
+    if (!hie_fhir_is_id(id)) {
+        return;
     }
+
+    type = hie_str(hie_types[item->type].name);
+    fn(ix, hie_forms_join(ix->pool, HIE_STR("/"), "", id));
+    if (target != NULL) {
+        target(ix, type, id);
+    } else {
+        fn(ix, hie_forms_join(ix->pool, type, "/", id));
+    }
+}
+
+
+bool
+hie_forms_canonical(const hie_fhirpath_item_t *item)
+{
+    return item->kind == HIE_FHIRPATH_NODE
+           && hie_types[item->type].kind == HIE_KIND_PRIMITIVE;
 }
 
 
 void
 hie_forms_reference(hie_indexer_t *ix, const hie_fhirpath_item_t *item,
-                    hie_form_fn *fn)
+                    hie_form_fn *fn, hie_target_fn *target)
 {
     hie_node_t  identifier;
 
@@ -237,17 +249,17 @@ hie_forms_reference(hie_indexer_t *ix, const hie_fhirpath_item_t *item,
     }
 
     if (hie_types[item->type].kind == HIE_KIND_RESOURCE) {
-        inline_forms(ix, item, fn);
+        inline_forms(ix, item, fn, target);
 
     } else if (item->type == HIE_TYPE_Reference) {
-        literal_forms(ix, get(ix, item, "reference"), fn);
+        literal_forms(ix, get(ix, item, "reference"), fn, target);
         identifier = hie_doc_member(item->doc, item->node, "identifier");
         put_prefixed(ix, hie_doc_get(item->doc, identifier, "system",
                                      ix->pool),
                      hie_doc_get(item->doc, identifier, "value", ix->pool),
                      fn);
 
-    } else {
+    } else if (hie_forms_canonical(item)) {
         canonical_forms(ix, hie_fhirpath_text(item, ix->pool), fn);
     }
 }

@@ -25,9 +25,10 @@ compare_u32(uint32_t a, uint32_t b)
 
 
 static int
-compare_first(uint64_t qa, uint64_t sa, uint64_t qb, uint64_t sb)
+compare_slots(uint64_t a, uint64_t scope_a, uint64_t b, uint64_t scope_b)
 {
-    return qa != qb ? (qa > qb) - (qa < qb) : (sa > sb) - (sa < sb);
+    return a != b ? (a > b) - (a < b)
+                  : (scope_a > scope_b) - (scope_a < scope_b);
 }
 
 
@@ -47,9 +48,7 @@ compare_strings(const void *va, const void *vb)
     int                        c;
     const hie_search_string_t  *a = va, *b = vb;
 
-    c = compare_u32(a->param, b->param);
-    c = c != 0 ? c : compare_first(a->qualifier, a->scope, b->qualifier,
-                                   b->scope);
+    c = compare_slots(a->slot, a->scope, b->slot, b->scope);
     return c != 0 ? c : compare_text(a->value, b->value);
 }
 
@@ -60,9 +59,7 @@ compare_dates(const void *va, const void *vb)
     int                      c;
     const hie_search_date_t  *a = va, *b = vb;
 
-    c = compare_u32(a->param, b->param);
-    c = c != 0 ? c : compare_first(a->qualifier, a->scope, b->qualifier,
-                                   b->scope);
+    c = compare_slots(a->slot, a->scope, b->slot, b->scope);
     c = c != 0 ? c : (a->low > b->low) - (a->low < b->low);
     return c != 0 ? c : (a->high > b->high) - (a->high < b->high);
 }
@@ -74,9 +71,7 @@ compare_numbers(const void *va, const void *vb)
     int                        c;
     const hie_search_number_t  *a = va, *b = vb;
 
-    c = compare_u32(a->param, b->param);
-    c = c != 0 ? c : compare_first(a->qualifier, a->scope, b->qualifier,
-                                   b->scope);
+    c = compare_slots(a->slot, a->scope, b->slot, b->scope);
     c = c != 0 ? c : compare_u64(&a->code, &b->code);
     c = c != 0 ? c : compare_u64(&a->system, &b->system);
     c = c != 0 ? c : a->open - b->open;
@@ -93,6 +88,15 @@ compare_references(const void *va, const void *vb)
 
     c = compare_u32(a->param, b->param);
     return c != 0 ? c : compare_u64(&a->target, &b->target);
+}
+
+
+static int
+compare_terms(const void *va, const void *vb)
+{
+    const hie_search_term_t  *a = va, *b = vb;
+
+    return compare_u64(&a->key, &b->key);
 }
 
 
@@ -135,25 +139,36 @@ add_first(hie_indexer_t *ix, hie_str_t form)
 
     f = apr_array_push(ix->firsts);
     f->form = hie_search_key(ix->param->key, form);
-    f->qualifier = ix->qualifier;
+    f->slot = ix->slot;
     f->scope = ix->scope;
     f->rows = false;
 }
 
 
-/* Rows are qualified by the code, and its system stands beside it. */
+/* Rows stand in the slot of the code, and its system beside them. */
 static void
 add_code(hie_indexer_t *ix, hie_str_t system, hie_str_t code)
 {
     int  n;
 
     n = ix->firsts->nelts;
-    ix->qualifier = hie_search_key(ix->param->key, code);
+    ix->slot = hie_search_key(ix->param->key, code);
     ix->scope = system.len > 0 ? hie_search_text_key(system) : 0;
     hie_forms_code(ix, system, code, add_first);
-    if (ix->firsts->nelts > n) {
+    if (code.len > 0) {
         APR_ARRAY_IDX(ix->firsts, n, hie_first_t).rows = true;
     }
+}
+
+
+/* A reference has no system: rows stand in the slot of each form. */
+static void
+add_form(hie_indexer_t *ix, hie_str_t form)
+{
+    ix->slot = hie_search_key(ix->param->key, form);
+    ix->scope = 0;
+    add_first(ix, form);
+    APR_ARRAY_IDX(ix->firsts, ix->firsts->nelts - 1, hie_first_t).rows = true;
 }
 
 
@@ -166,7 +181,7 @@ take_firsts(hie_indexer_t *ix, hie_search_kind_t kind,
     apr_array_clear(ix->firsts);
     for (i = 0; i < list->n; i++) {
         if (kind == HIE_SEARCH_REFERENCE) {
-            hie_forms_reference(ix, &list->items[i], add_first);
+            hie_forms_reference(ix, &list->items[i], add_form, NULL);
         } else {
             hie_forms_codes(ix, &list->items[i], add_code);
         }
@@ -197,7 +212,7 @@ take_parts(hie_indexer_t *ix, const hie_search_plan_t *plan,
             continue;
         }
 
-        ix->qualifier = first->qualifier;
+        ix->slot = first->slot;
         ix->scope = first->scope;
         ix->form = first->form;
         if (plan->n_parts == 3) {
@@ -210,7 +225,6 @@ take_parts(hie_indexer_t *ix, const hie_search_plan_t *plan,
         }
     }
 
-    ix->qualifier = 0;
     ix->scope = 0;
     ix->form = 0;
 }
@@ -257,6 +271,7 @@ take_param(hie_indexer_t *ix, const hie_search_plan_t *plan,
     }
 
     ix->param = &plan->param;
+    ix->slot = plan->param.key;
     hie_search_present(ix);
 
     for (i = 0; rc == HIE_OK && i < list.n; i++) {
@@ -285,6 +300,7 @@ open_indexer(hie_indexer_t *ix, const hie_doc_t *d, hie_str_t base,
     ix->dates = apr_array_make(pool, 4, sizeof(hie_search_date_t));
     ix->numbers = apr_array_make(pool, 4, sizeof(hie_search_number_t));
     ix->references = apr_array_make(pool, 8, sizeof(hie_search_reference_t));
+    ix->terms = apr_array_make(pool, 16, sizeof(hie_search_term_t));
 }
 
 
@@ -301,6 +317,8 @@ close_indexer(hie_indexer_t *ix, hie_search_values_t *out)
     out->numbers = (hie_search_number_t *) ix->numbers->elts;
     out->n_references = settle(ix->references, compare_references);
     out->references = (hie_search_reference_t *) ix->references->elts;
+    out->n_terms = settle(ix->terms, compare_terms);
+    out->terms = (hie_search_term_t *) ix->terms->elts;
 }
 
 

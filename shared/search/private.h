@@ -42,11 +42,14 @@ hie_search_type(hie_search_t *s, hie_type_t type);
 /* NULL: none of this code. */
 const hie_search_plan_t *
 hie_search_plan(const hie_search_type_t *t, hie_str_t code);
+/* _id and _lastUpdated: they stand in the row and have no values. */
+bool
+hie_search_in_row(const hie_parameter_t *param);
 
 
 /* The first component of a composite, in one of its forms. */
 typedef struct {
-    uint64_t  qualifier;
+    uint64_t  slot;
     uint64_t  scope;
     uint64_t  form;
     bool      rows;              /* rows are made for one form only */
@@ -55,23 +58,21 @@ typedef struct {
 /* The values of one resource, being collected. */
 typedef struct hie_indexer_t  hie_indexer_t;
 
-typedef void hie_form_fn(hie_indexer_t *ix, hie_str_t form);
-
 struct hie_indexer_t {
-    apr_pool_t           *pool;
-    hie_str_t             base;
-    hie_fhirpath_env_t    env;
-    hie_form_fn          *take;        /* what is done with a form */
-    const hie_parameter_t    *param;       /* whose values are being taken */
-    uint64_t              qualifier;   /* as in the rows; and the key of */
-    uint64_t              scope;       /* the component's form, which */
-    uint64_t              form;        /* qualifies tokens */
-    apr_array_header_t   *firsts;      /* hie_first_t: of a composite */
-    apr_array_header_t   *tokens;      /* uint64_t */
-    apr_array_header_t   *strings;     /* hie_search_string_t */
-    apr_array_header_t   *dates;       /* hie_search_date_t */
-    apr_array_header_t   *numbers;     /* hie_search_number_t */
-    apr_array_header_t   *references;  /* hie_search_reference_t */
+    apr_pool_t             *pool;
+    hie_str_t               base;
+    hie_fhirpath_env_t      env;
+    const hie_parameter_t  *param;     /* whose values are being taken */
+    uint64_t                slot;      /* as in the rows; of a composite the */
+    uint64_t                scope;     /* key of the component's form, which */
+    uint64_t                form;      /* qualifies tokens, else 0 */
+    apr_array_header_t     *firsts;    /* hie_first_t: of a composite */
+    apr_array_header_t     *tokens;    /* uint64_t */
+    apr_array_header_t     *strings;   /* hie_search_string_t */
+    apr_array_header_t     *dates;     /* hie_search_date_t */
+    apr_array_header_t     *numbers;   /* hie_search_number_t */
+    apr_array_header_t     *references; /* hie_search_reference_t */
+    apr_array_header_t     *terms;     /* hie_search_term_t */
 };
 
 /* take.c: a value of the current parameter, as its kind reads it. */
@@ -88,21 +89,31 @@ hie_search_present(hie_indexer_t *ix);
 
 /* forms.c: the texts under which a token or a reference is known; each is
  * given to `fn`. */
-void
-hie_forms_token(hie_indexer_t *ix, const hie_fhirpath_item_t *item,
-                hie_form_fn *fn);
-void
-hie_forms_reference(hie_indexer_t *ix, const hie_fhirpath_item_t *item,
-                    hie_form_fn *fn);
-/* The codes themselves. */
+typedef void hie_form_fn(hie_indexer_t *ix, hie_str_t form);
 typedef void hie_code_fn(hie_indexer_t *ix, hie_str_t system, hie_str_t code);
+typedef void hie_target_fn(hie_indexer_t *ix, hie_str_t type, hie_str_t id);
 
+/* The codes of a token, and the forms of one code. */
 void
 hie_forms_codes(hie_indexer_t *ix, const hie_fhirpath_item_t *item,
                 hie_code_fn *fn);
 void
 hie_forms_code(hie_indexer_t *ix, hie_str_t system, hie_str_t code,
                hie_form_fn *fn);
+hie_str_t
+hie_forms_join(apr_pool_t *pool, hie_str_t a, const char *between,
+               hie_str_t b);
+/* The value of an identifier with each type that it has (:of-type). */
+void
+hie_forms_typed(hie_indexer_t *ix, const hie_fhirpath_item_t *item,
+                hie_form_fn *fn);
+/* What is ours goes to `target`; NULL: it has the form "Type/id". */
+void
+hie_forms_reference(hie_indexer_t *ix, const hie_fhirpath_item_t *item,
+                    hie_form_fn *fn, hie_target_fn *target);
+/* A canonical in the place of a reference. */
+bool
+hie_forms_canonical(const hie_fhirpath_item_t *item);
 /* The words that go with a token (R4 section 3.1.1.4.4, :text), normalised. */
 typedef void hie_words_fn(hie_indexer_t *ix, hie_str_t words);
 
@@ -115,7 +126,10 @@ uint64_t
 hie_search_form_key(uint32_t param, uint64_t first, hie_str_t form);
 
 
-/* text.c: all the words of narrative and of the whole resource. */
+/* text.c: at most HIE_SEARCH_TEXT_MAX bytes of a text, whole characters. */
+hie_str_t
+hie_search_limit(hie_str_t text);
+/* All the words of narrative and of the whole resource. */
 void
 hie_search_text(hie_indexer_t *ix, const hie_doc_t *d,
                 hie_search_values_t *out);

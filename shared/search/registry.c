@@ -61,6 +61,27 @@ hie_search_key(uint32_t param, hie_str_t form)
 }
 
 
+/* The finishing steps of splitmix64 (Steele, Lea, Flood 2014): each of the 64
+ * bits depends on all of the key. */
+uint64_t
+hie_search_param_mix(uint32_t param)
+{
+    uint64_t  x;
+
+    x = param + UINT64_C(0x9e3779b97f4a7c15);
+    x = (x ^ x >> 30) * UINT64_C(0xbf58476d1ce4e5b9);
+    x = (x ^ x >> 27) * UINT64_C(0x94d049bb133111eb);
+    return x ^ x >> 31;
+}
+
+
+uint64_t
+hie_search_reference_key(uint32_t param, uint64_t target)
+{
+    return target ^ hie_search_param_mix(param);
+}
+
+
 uint64_t
 hie_search_text_key(hie_str_t text)
 {
@@ -102,6 +123,23 @@ text_key(hie_search_t *s, hie_type_t type, const char *code)
 }
 
 
+bool
+hie_search_in_row(const hie_parameter_t *param)
+{
+    return strcmp(param->code, "_id") == 0
+           || strcmp(param->code, "_lastUpdated") == 0;
+}
+
+
+/* _query names a search of the server's own: there is none. */
+static bool
+is_served(const hie_search_param_t *p)
+{
+    return p->expression != NULL || strcmp(p->code, "_text") == 0
+           || strcmp(p->code, "_content") == 0;
+}
+
+
 static void
 plan_r4(hie_search_t *s, hie_search_plan_t *plan, hie_type_t type,
         const hie_search_param_t *p)
@@ -114,9 +152,11 @@ plan_r4(hie_search_t *s, hie_search_plan_t *plan, hie_type_t type,
         .key = hie_search_param_key(hie_types[type].name, p->code),
         .text_key = text_key(s, type, p->code),
         .type = type, .code = p->code, .kind = p->kind,
-        .canonical = p->canonical, .r4 = p
+        .canonical = p->canonical, .n_targets = p->n_targets,
+        .targets = &hie_search_targets[p->first_target]
     };
-    plan->program = compile(s, type, p->expression);
+    plan->program = hie_search_in_row(&plan->param)
+                    ? NULL : compile(s, type, p->expression);
     plan->n_parts = p->n_components;
     plan->parts = apr_pcalloc(s->pool, sizeof(*plan->parts)
                                        * (size_t) p->n_components);
@@ -152,7 +192,9 @@ make_type(hie_search_t *s, hie_type_t type)
     for (t = type; t != HIE_TYPE_NONE; t = hie_types[t].base) {
         rows = hie_search_params_of(t, &n);
         for (i = 0; i < n; i++) {
-            plan_r4(s, apr_array_push(plans), type, &rows[i]);
+            if (is_served(&rows[i])) {
+                plan_r4(s, apr_array_push(plans), type, &rows[i]);
+            }
         }
     }
 

@@ -35,7 +35,8 @@ typedef struct {
     const char                *code;
     hie_search_kind_t          kind;
     const char                *canonical;
-    const hie_search_param_t  *r4;
+    int                        n_targets;      /* of a reference: the types */
+    const hie_type_t          *targets;        /* that it may lead to; 0: all */
 } hie_parameter_t;
 
 /* NULL: not served. */
@@ -44,13 +45,22 @@ hie_search_param(hie_search_t *s, hie_type_t type, hie_str_t code);
 
 
 /*
- * Index values. A token, a reference, a uri, an exact string and the presence
- * of a parameter are keys (hie_search_key); what has order stands in rows.
+ * Index values. A token, a reference, a uri, an exact string, the words that
+ * go with a token and the presence of a parameter are keys (hie_search_key);
+ * what has order stands in rows.
+ *
+ * Texts in rows and terms are at most HIE_SEARCH_TEXT_MAX bytes, as are those
+ * that a search compares with them: what is longer is cut at a character. Keys
+ * are made of the whole, but those of words.
+ *
+ * _id and _lastUpdated have no values: they stand in the row itself.
  *
  * A row belongs to a slot: the key of its parameter, or, of a composite, that
  * of the code which its first component has (hie_search_key of both). `scope`
  * is then the key of the code's system; else, and without a system, 0.
  */
+#define HIE_SEARCH_TEXT_MAX  1000
+
 typedef struct {
     uint64_t   slot;
     uint64_t   scope;
@@ -92,8 +102,10 @@ typedef struct {
     uint64_t   target;         /* hie_search_resource_key */
 } hie_search_reference_t;
 
-/* What a token says: the code, the url, the words that go with it. Many
- * resources share one. The key is among their tokens. */
+/* What a token says: of a code the code (its token is that of "system|code"),
+ * of a uri and of a reference by canonical the url without version, and the
+ * words that go with codes and references. Many resources share one. The key
+ * is among their tokens. */
 typedef struct {
     uint64_t   key;
     uint32_t   param;          /* key; of words the text_key */
@@ -123,6 +135,10 @@ hie_search_index(hie_search_t *s, const hie_doc_t *d, hie_type_t type,
                  hie_str_t base, apr_pool_t *pool, hie_search_values_t *out,
                  hie_error_t *err);
 
+/*
+ * Keys stand in the database: they never change. That of a Patient is also
+ * hie_fhir_patient_key of its id.
+ */
 uint64_t
 hie_search_resource_key(hie_str_t type, hie_str_t id);
 uint32_t
@@ -166,20 +182,24 @@ typedef enum {
 
 typedef enum {
     HIE_TEXT_PREFIX = 1, HIE_TEXT_EXACT, HIE_TEXT_CONTAINS,
-    HIE_TEXT_BELOW, HIE_TEXT_ABOVE             /* of a uri */
+    HIE_TEXT_BELOW, HIE_TEXT_ABOVE,            /* of a uri */
+    HIE_TEXT_NARRATIVE, HIE_TEXT_CONTENT       /* TEXT: words in any order */
 } hie_text_match_t;
 
 /* Prefixes of R4 section 3.1.1.4.5, with what they compare: the range of the
- * search value [a, b) with that of the target. */
+ * search value [a, b) with that of the target. That of a number includes both
+ * its ends and its comparisons are in brackets; but for EQ and AP, a is b
+ * there. An end that is open is beyond everything. */
 typedef enum {
-    HIE_RANGE_EQ = 1,          /* a <= low  and  high <= b */
+    HIE_RANGE_EQ = 1,          /* a <= low  and  high <= b [high < b] */
     HIE_RANGE_GT,              /* high > b */
     HIE_RANGE_LT,              /* low < a */
-    HIE_RANGE_GE,              /* high > b  or EQ */
-    HIE_RANGE_LE,              /* low < a  or EQ */
-    HIE_RANGE_SA,              /* low >= b */
-    HIE_RANGE_EB,              /* high <= a */
-    HIE_RANGE_AP               /* low < b  and  high > a */
+    HIE_RANGE_GE,              /* high > b  or EQ [high >= b] */
+    HIE_RANGE_LE,              /* low < a  or EQ [low <= a] */
+    HIE_RANGE_SA,              /* low >= b [low > b] */
+    HIE_RANGE_EB,              /* high <= a [high < a] */
+    HIE_RANGE_AP               /* low < b  and  high > a [low <= b,
+                                  high >= a] */
 } hie_range_op_t;              /* ne is EQ, negated for the one value */
 
 /* Where the rows stand. */
@@ -228,9 +248,10 @@ typedef struct {
 } hie_chain_t;
 
 typedef struct {
-    double  latitude;            /* degrees, WGS84 */
-    double  longitude;
-    double  metres;
+    uint64_t  slot;
+    double    latitude;          /* degrees, WGS84 */
+    double    longitude;
+    double    metres;
 } hie_near_t;
 
 typedef enum {
@@ -240,9 +261,11 @@ typedef enum {
 typedef struct {
     hie_criterion_kind_t   kind;
     bool                   negate;   /* :not, :not-in, :missing=true */
-    const hie_parameter_t     *def;      /* NULL: none (_id, _has, …) */
-    hie_codes_of_t         codes_of; /* CODES */
-    int                    n;
+    const hie_parameter_t  *def;     /* NULL: none (_id, _has, …) */
+    hie_codes_of_t         codes_of; /* CODES, */
+    int                    n_params; /* of these parameters */
+    const uint32_t        *params;
+    int                    n;        /* of TOKENS also 0: nothing meets it */
     union {
         uint64_t            *keys;     /* TOKENS */
         hie_text_value_t    *texts;    /* STRINGS, TERMS, TEXT */
@@ -368,8 +391,8 @@ typedef struct {
 
 /*
  * Does a resource with these values meet all criteria? For what is not in the
- * database yet. CHAIN, HAS, TEXT and CODES are not known here: then `*known`
- * is false.
+ * database yet. CHAIN, HAS, TEXT and CODES are not known here: where the answer
+ * hangs on them, `*known` is false and so is the answer.
  */
 bool
 hie_search_meets(const hie_search_values_t *values, const hie_row_facts_t *row,

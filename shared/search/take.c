@@ -33,16 +33,31 @@ hie_search_present(hie_indexer_t *ix)
 
 
 static void
-add_string(hie_indexer_t *ix, uint32_t param, hie_str_t value)
+add_string(hie_indexer_t *ix, hie_str_t value)
 {
     hie_search_string_t  *s;
 
     if (value.len > 0) {
         s = apr_array_push(ix->strings);
-        s->param = param;
-        s->qualifier = ix->qualifier;
+        s->slot = ix->slot;
         s->scope = ix->scope;
-        s->value = value;
+        s->value = hie_search_limit(value);
+    }
+}
+
+
+/* What the token says. The values of a composite are found by their tokens
+ * alone. */
+static void
+add_term(hie_indexer_t *ix, uint64_t key, uint32_t param, hie_str_t value)
+{
+    hie_search_term_t  *t;
+
+    if (ix->form == 0 && value.len > 0) {
+        t = apr_array_push(ix->terms);
+        t->key = key;
+        t->param = param;
+        t->value = hie_search_limit(value);
     }
 }
 
@@ -51,14 +66,36 @@ add_string(hie_indexer_t *ix, uint32_t param, hie_str_t value)
 static void
 add_words(hie_indexer_t *ix, hie_str_t words)
 {
-    add_string(ix, ix->param->text_key, words);
+    uint64_t  key;
+
+    if (ix->form == 0) {
+        words = hie_search_limit(words);
+        key = hie_search_key(ix->param->text_key, words);
+        *(uint64_t *) apr_array_push(ix->tokens) = key;
+        add_term(ix, key, ix->param->text_key, words);
+    }
+}
+
+
+static void
+take_code(hie_indexer_t *ix, hie_str_t system, hie_str_t code)
+{
+    hie_str_t  form;
+
+    hie_forms_code(ix, system, code, add_token);
+    if (ix->form == 0 && code.len > 0) {
+        form = hie_forms_join(ix->pool, system, "|", code);
+        add_term(ix, hie_search_key(ix->param->key, form), ix->param->key,
+                 code);
+    }
 }
 
 
 static void
 take_token(hie_indexer_t *ix, const hie_fhirpath_item_t *item)
 {
-    hie_forms_token(ix, item, add_token);
+    hie_forms_codes(ix, item, take_code);
+    hie_forms_typed(ix, item, add_token);
     hie_forms_words(ix, item, add_words);
 }
 
@@ -67,29 +104,57 @@ take_token(hie_indexer_t *ix, const hie_fhirpath_item_t *item)
  * References.
  */
 
+/* A resource that is carried inside has the token only: what we have of this
+ * name is another copy, if any. */
 static void
-add_target(hie_indexer_t *ix, const hie_fhirpath_item_t *item)
+add_carried(hie_indexer_t *ix, hie_str_t type, hie_str_t id)
 {
-    hie_reference_t         ref;
+    *(uint64_t *) apr_array_push(ix->tokens) =
+        hie_search_reference_key(ix->param->key,
+                                 hie_search_resource_key(type, id));
+}
+
+
+static void
+add_target(hie_indexer_t *ix, hie_str_t type, hie_str_t id)
+{
     hie_search_reference_t  *r;
 
-    if (item->kind == HIE_FHIRPATH_NODE && item->type == HIE_TYPE_Reference
-        && hie_fhir_reference(get(ix, item, "reference"), ix->base, &ref)
-        && ref.local && ref.type.len > 0)
-    {
-        r = apr_array_push(ix->references);
-        r->param = ix->param->key;
-        r->target = hie_search_resource_key(ref.type, ref.id);
-    }
+    r = apr_array_push(ix->references);
+    r->param = ix->param->key;
+    r->target = hie_search_resource_key(type, id);
+    *(uint64_t *) apr_array_push(ix->tokens) =
+        hie_search_reference_key(r->param, r->target);
+}
+
+
+/* Values lead to a canonical's resource by its url, in whatever version. */
+static void
+add_canonical(hie_indexer_t *ix, const hie_fhirpath_item_t *item)
+{
+    hie_str_t  url, version;
+
+    url = hie_str_split(hie_fhirpath_text(item, ix->pool), '|', &version);
+    add_term(ix, hie_search_key(ix->param->key, url), ix->param->key, url);
 }
 
 
 static void
 take_reference(hie_indexer_t *ix, const hie_fhirpath_item_t *item)
 {
-    hie_forms_reference(ix, item, add_token);
+    hie_target_fn  *target;
+
+    if (ix->form != 0) {
+        hie_forms_reference(ix, item, add_token, NULL);
+        return;
+    }
+
+    target = item->type == HIE_TYPE_Reference ? add_target : add_carried;
+    hie_forms_reference(ix, item, add_token, target);
     hie_forms_words(ix, item, add_words);
-    add_target(ix, item);
+    if (hie_forms_canonical(item)) {
+        add_canonical(ix, item);
+    }
 }
 
 
@@ -106,7 +171,7 @@ take_text(hie_indexer_t *ix, hie_str_t text)
         return;
     }
 
-    add_string(ix, ix->param->key, hie_fhir_normalize(ix->pool, text));
+    add_string(ix, hie_fhir_normalize(ix->pool, text));
     hie_buf_init(&b, ix->pool, text.len + 8);
     hie_buf_addz(&b, "exact:");
     hie_buf_adds(&b, text);
@@ -172,17 +237,25 @@ take_string(hie_indexer_t *ix, const hie_fhirpath_item_t *item)
 
 
 /* As it is: R4 section 3.1.1.4.13, "precise, case, accent, and escape
- * sensitive". The row serves :below and :above. */
+ * sensitive"; a canonical without its version too. The term serves :below and
+ * :above. */
 static void
 take_uri(hie_indexer_t *ix, const hie_fhirpath_item_t *item)
 {
-    hie_str_t  text;
+    hie_str_t  text, version;
 
     text = hie_fhirpath_text(item, ix->pool);
-    if (text.len > 0) {
-        add_token(ix, text);
-        add_string(ix, ix->param->key, text);
+    if (text.len == 0) {
+        return;
     }
+
+    add_token(ix, text);
+    if (item->type == HIE_TYPE_canonical) {
+        text = hie_str_split(text, '|', &version);
+        add_token(ix, text);
+    }
+
+    add_term(ix, hie_search_key(ix->param->key, text), ix->param->key, text);
 }
 
 
@@ -197,8 +270,7 @@ add_date(hie_indexer_t *ix, int64_t low, int64_t high)
 
     if (low < high) {
         x = apr_array_push(ix->dates);
-        x->param = ix->param->key;
-        x->qualifier = ix->qualifier;
+        x->slot = ix->slot;
         x->scope = ix->scope;
         x->low = low;
         x->high = high;
@@ -296,8 +368,7 @@ add_number(hie_indexer_t *ix, uint64_t code, const hie_decimal_t *low,
 
     x = apr_array_push(ix->numbers);
     memset(x, 0, sizeof(*x));
-    x->param = ix->param->key;
-    x->qualifier = ix->qualifier;
+    x->slot = ix->slot;
     x->scope = ix->scope;
     x->code = code;
     x->low = *low;

@@ -8,6 +8,22 @@
 #include <string.h>
 
 
+hie_str_t
+hie_search_limit(hie_str_t text)
+{
+    if (text.len > HIE_SEARCH_TEXT_MAX) {
+        text.len = HIE_SEARCH_TEXT_MAX;
+        while (text.len > 0
+               && ((unsigned char) text.ptr[text.len] & 0xc0) == 0x80)
+        {
+            text.len--;
+        }
+    }
+
+    return text;
+}
+
+
 /* The character data of a div: what stands between tags. Entities are left
  * alone: they separate words like any other sign. */
 static void

@@ -22,237 +22,6 @@ static apr_pool_t    *pool;
 static hie_search_t  *search;
 
 
-static bool
-has_key(const hie_search_values_t *x, uint64_t key)
-{
-    int  i;
-
-    for (i = 0; i < x->n_tokens; i++) {
-        if (x->tokens[i] == key) {
-            return true;
-        }
-    }
-
-    return false;
-}
-
-
-static bool
-is_of(const hie_qualified_t *of, uint64_t qualifier, uint64_t scope)
-{
-    return of->qualifier == qualifier && (!of->scoped || of->scope == scope);
-}
-
-
-static bool
-text_meets(const hie_text_value_t *v, hie_str_t s)
-{
-    switch (v->match) {
-    case HIE_TEXT_PREFIX:
-        return s.len >= v->value.len
-               && memcmp(s.ptr, v->value.ptr, v->value.len) == 0;
-
-    case HIE_TEXT_CONTAINS:
-        return memmem(s.ptr, s.len, v->value.ptr, v->value.len) != NULL;
-
-    case HIE_TEXT_BELOW:
-        return s.len >= v->value.len
-               && memcmp(s.ptr, v->value.ptr, v->value.len) == 0
-               && (s.len == v->value.len || s.ptr[v->value.len] == '/');
-
-    case HIE_TEXT_ABOVE:
-        return s.len <= v->value.len
-               && memcmp(s.ptr, v->value.ptr, s.len) == 0
-               && (s.len == v->value.len || v->value.ptr[s.len] == '/');
-
-    default:
-        return hie_str_eq(s, v->value);
-    }
-}
-
-
-static bool
-date_meets(const hie_date_value_t *v, int64_t low, int64_t high)
-{
-    bool  eq = v->a <= low && high <= v->b;
-
-    switch (v->op) {
-    case HIE_RANGE_EQ:
-        return eq != v->negate;
-
-    case HIE_RANGE_GT:
-        return high > v->b;
-
-    case HIE_RANGE_LT:
-        return low < v->a;
-
-    case HIE_RANGE_GE:
-        return high > v->b || eq;
-
-    case HIE_RANGE_LE:
-        return low < v->a || eq;
-
-    case HIE_RANGE_SA:
-        return low >= v->b;
-
-    case HIE_RANGE_EB:
-        return high <= v->a;
-
-    case HIE_RANGE_AP:
-        return low < v->b && high > v->a;
-    }
-
-    return false;
-}
-
-
-static bool
-number_meets(const hie_number_value_t *v, const hie_decimal_t *low,
-             const hie_decimal_t *high)
-{
-    int   la = hie_decimal_compare(low, &v->a);
-    int   lb = hie_decimal_compare(low, &v->b);
-    int   ha = hie_decimal_compare(high, &v->a);
-    int   hb = hie_decimal_compare(high, &v->b);
-    bool  eq = la >= 0 && hb < 0;
-
-    switch (v->op) {
-    case HIE_RANGE_EQ:
-        return eq != v->negate;
-
-    case HIE_RANGE_GT:
-        return hb > 0;
-
-    case HIE_RANGE_LT:
-        return la < 0;
-
-    case HIE_RANGE_GE:
-        return hb >= 0;
-
-    case HIE_RANGE_LE:
-        return la <= 0;
-
-    case HIE_RANGE_SA:
-        return lb > 0;
-
-    case HIE_RANGE_EB:
-        return ha < 0;
-
-    case HIE_RANGE_AP:
-        return lb <= 0 && ha >= 0;
-    }
-
-    return false;
-}
-
-
-static bool
-any_text(const hie_criterion_t *c, const hie_search_values_t *x, int k)
-{
-    int  i;
-
-    for (i = 0; i < x->n_strings; i++) {
-        if (x->strings[i].param == c->param
-            && is_of(&c->texts[k].of, x->strings[i].qualifier,
-                     x->strings[i].scope)
-            && text_meets(&c->texts[k], x->strings[i].value))
-        {
-            return true;
-        }
-    }
-
-    return false;
-}
-
-
-static bool
-any_date(const hie_criterion_t *c, const hie_search_values_t *x, int k)
-{
-    int  i;
-
-    for (i = 0; i < x->n_dates; i++) {
-        if (x->dates[i].param == c->param
-            && is_of(&c->dates[k].of, x->dates[i].qualifier,
-                     x->dates[i].scope)
-            && date_meets(&c->dates[k], x->dates[i].low, x->dates[i].high))
-        {
-            return true;
-        }
-    }
-
-    return false;
-}
-
-
-static bool
-any_number(const hie_criterion_t *c, const hie_search_values_t *x, int k)
-{
-    int                        i;
-    const hie_search_number_t  *n;
-    const hie_number_value_t  *v = &c->numbers[k];
-
-    for (i = 0; i < x->n_numbers; i++) {
-        n = &x->numbers[i];
-        if (n->param != c->param || !is_of(&v->of, n->qualifier, n->scope)) {
-            continue;
-        }
-
-        if (v->end != NULL) {
-            if (number_meets(v, &n->low, &n->low)
-                && number_meets(v->end, &n->high, &n->high))
-            {
-                return true;
-            }
-
-        } else if (v->unit != 0 ? v->unit == n->unit
-                                  && number_meets(v, &n->unit_low,
-                                                  &n->unit_high)
-                                : (v->code == 0 || v->code == n->code)
-                                  && (v->system == 0
-                                      || v->system == n->system)
-                                  && number_meets(v, &n->low, &n->high))
-        {
-            return true;
-        }
-    }
-
-    return false;
-}
-
-
-static bool
-meets(const hie_criterion_t *c, const hie_search_values_t *x)
-{
-    int   k;
-    bool  any;
-
-    for (k = 0, any = false; k < c->n && !any; k++) {
-        switch (c->kind) {
-        case HIE_CRITERION_TOKENS:
-            any = has_key(x, c->keys[k]);
-            break;
-
-        case HIE_CRITERION_STRINGS:
-            any = any_text(c, x, k);
-            break;
-
-        case HIE_CRITERION_DATES:
-            any = any_date(c, x, k);
-            break;
-
-        case HIE_CRITERION_NUMBERS:
-            any = any_number(c, x, k);
-            break;
-
-        default:
-            fail_msg("a criterion of kind %d", c->kind);
-        }
-    }
-
-    return any != c->negate;
-}
-
-
 static hie_rc_t
 ask(const char *type, const char *query, hie_criterion_t *c,
     hie_error_t *err)
@@ -267,26 +36,45 @@ ask(const char *type, const char *query, hie_criterion_t *c,
 }
 
 
-static void
-expect(const char *json, const char *query, bool wanted)
+static const char *
+values_of(const char *json, hie_search_values_t *x)
 {
-    hie_str_t        type;
-    hie_doc_t       *d;
-    hie_error_t      err;
-    hie_search_values_t      x;
-    hie_criterion_t  c;
+    hie_str_t     type;
+    hie_doc_t    *d;
+    hie_error_t   err;
 
     assert_int_equal(hie_doc_parse(pool, hie_str(json), 100, &d, &err),
                      HIE_OK);
     type = hie_doc_get(d, 0, "resourceType", pool);
     assert_int_equal(hie_search_index(search, d, hie_type_find(type),
                                       HIE_STR("http://our.example/fhir"),
-                                      pool, &x, &err), HIE_OK);
-    if (ask(hie_str_z(pool, type), query, &c, &err) != HIE_OK) {
+                                      pool, x, &err), HIE_OK);
+    return hie_str_z(pool, type);
+}
+
+
+static void
+expect(const char *json, const char *query, bool wanted)
+{
+    bool                 meets, known;
+    const char          *type;
+    hie_error_t          err;
+    hie_criterion_t      c;
+    hie_criteria_t       all = { 1, &c };
+    hie_search_values_t  x;
+    hie_row_facts_t      row = { HIE_STR("r1"), NOW };
+
+    type = values_of(json, &x);
+    if (ask(type, query, &c, &err) != HIE_OK) {
         fail_msg("%s: %s", query, err.detail);
     }
 
-    if (meets(&c, &x) != wanted) {
+    meets = hie_search_meets(&x, &row, &all, &known);
+    if (!known) {
+        fail_msg("%s: is not known", query);
+    }
+
+    if (meets != wanted) {
         fail_msg("%s: %s", query, wanted ? "is not found" : "is found");
     }
 }
@@ -471,6 +259,185 @@ test_composites(void **state)
 }
 
 
+static bool
+has_token(const hie_search_values_t *x, uint64_t key)
+{
+    int  i;
+
+    for (i = 0; i < x->n_tokens && x->tokens[i] != key; i++) {
+        /* void */
+    }
+
+    return i < x->n_tokens;
+}
+
+
+/* The only term of a parameter that says this; its token is there. */
+static void
+says(const hie_search_values_t *x, uint32_t param, const char *value,
+     uint64_t key)
+{
+    int  i, n;
+
+    for (i = 0, n = 0; i < x->n_terms; i++) {
+        assert_true(i == 0 || x->terms[i - 1].key < x->terms[i].key);
+        assert_true(has_token(x, x->terms[i].key));
+        if (x->terms[i].param == param
+            && hie_str_eqz(x->terms[i].value, value))
+        {
+            assert_true(x->terms[i].key == key);
+            n++;
+        }
+    }
+
+    if (n != 1) {
+        fail_msg("%d terms say %s", n, value);
+    }
+}
+
+
+static int
+terms_of(const hie_search_values_t *x, uint32_t param)
+{
+    int  i, n;
+
+    for (i = 0, n = 0; i < x->n_terms; i++) {
+        n += x->terms[i].param == param;
+    }
+
+    return n;
+}
+
+
+static void
+test_terms(void **state)
+{
+    uint32_t                key;
+    hie_search_values_t     x;
+    const hie_parameter_t  *p;
+
+    values_of("{\"resourceType\":\"Observation\",\"code\":{\"coding\":["
+              "{\"system\":\"urn:s\",\"code\":\"C\",\"display\":\"Heart "
+              " R\xc3\xa4te\"},{\"system\":\"urn:t\",\"code\":\"C\"},"
+              "{\"system\":\"urn:u\"}],\"text\":\"Pulse\"},\"valueString\":"
+              "\"x\",\"valueCodeableConcept\":{\"coding\":[{\"code\":\"n\"}]},"
+              "\"identifier\":[{\"value\":\"7\"}],\"subject\":{\"reference\":"
+              "\"Patient/1\",\"display\":\"Ann\"}}", &x);
+    key = hie_search_param_key("Observation", "code");
+    p = hie_search_param(search, HIE_TYPE_Observation, HIE_STR("code"));
+    assert_int_equal(p->key, key);
+    assert_int_equal(terms_of(&x, p->key), 2);
+    assert_int_equal(terms_of(&x, p->text_key), 2);
+    assert_true(has_token(&x, hie_search_key(key, HIE_STR("urn:u|"))));
+    says(&x, p->text_key, "pulse",
+         hie_search_key(p->text_key, HIE_STR("pulse")));
+    says(&x, p->text_key, "heart rate",
+         hie_search_key(p->text_key, HIE_STR("heart rate")));
+
+    key = hie_search_param_key("Observation", "identifier");
+    says(&x, key, "7", hie_search_key(key, HIE_STR("|7")));
+    key = hie_search_param_key("Observation", "subject:text");
+    says(&x, key, "ann", hie_search_key(key, HIE_STR("ann")));
+    key = hie_search_param_key("Observation", "subject");
+    assert_int_equal(terms_of(&x, key), 0);
+    key = hie_search_param_key("Observation", "code-value-string");
+    assert_int_equal(terms_of(&x, key), 0);
+    key = hie_search_param_key("Observation", "code-value-concept");
+    assert_int_equal(terms_of(&x, key), 0);
+
+    /* the value, and below the code of each system */
+    assert_int_equal(x.n_strings, 3);
+}
+
+
+static void
+test_urls(void **state)
+{
+    int                  i;
+    uint32_t             key;
+    hie_buf_t            json;
+    hie_search_values_t  x;
+
+    hie_buf_init(&json, pool, 2000);
+    hie_buf_addz(&json, "{\"resourceType\":\"Measure\",\"url\":\"http://");
+    while (json.len < 1500) {
+        hie_buf_addz(&json, "\xc3\xa4/");
+    }
+
+    hie_buf_addz(&json, "\",\"meta\":{\"profile\":[\"http://p|1.0\"],"
+                 "\"source\":\"urn:S\"},\"library\":[\"http://l|2\"]}");
+    hie_buf_addc(&json, '\0');
+    values_of(json.ptr, &x);
+    assert_int_equal(x.n_strings, 0);
+
+    key = hie_search_param_key("Measure", "_profile");
+    says(&x, key, "http://p", hie_search_key(key, HIE_STR("http://p")));
+    assert_true(has_token(&x, hie_search_key(key, HIE_STR("http://p|1.0"))));
+    key = hie_search_param_key("Measure", "_source");
+    says(&x, key, "urn:S", hie_search_key(key, HIE_STR("urn:S")));
+    key = hie_search_param_key("Measure", "depends-on");
+    says(&x, key, "http://l", hie_search_key(key, HIE_STR("http://l")));
+
+    /* as long as it may be, and whole characters */
+    key = hie_search_param_key("Measure", "url");
+    assert_int_equal(terms_of(&x, key), 1);
+    for (i = 0; i < x.n_terms; i++) {
+        if (x.terms[i].param == key) {
+            assert_in_range(x.terms[i].value.len, HIE_SEARCH_TEXT_MAX - 1,
+                            HIE_SEARCH_TEXT_MAX);
+            assert_true(hie_utf8_valid(x.terms[i].value));
+        }
+    }
+}
+
+
+/* What resources refer to: SQL finds the token by the target's key. */
+static void
+test_targets(void **state)
+{
+    int                  i, n;
+    uint32_t             key;
+    uint64_t             target;
+    hie_search_values_t  x;
+
+    assert_true(hie_search_resource_key(HIE_STR("Patient"), HIE_STR("p.1"))
+                == hie_fhir_patient_key(HIE_STR("p.1")));
+    assert_true(hie_search_reference_key(0, 5) != 5);
+
+    /* the database has them: they stay */
+    assert_int_equal(hie_search_param_key("Patient", "name"), 0x4241b5b8u);
+    assert_true(hie_search_param_mix(1) == UINT64_C(0x910a2dec89025cc1));
+    assert_true(hie_search_key(1, HIE_STR("a|b"))
+                == UINT64_C(0x288e06b438e38ea6));
+    assert_true(hie_search_reference_key(1, UINT64_C(0x133e54b096e08822))
+                == UINT64_C(0x8234795c1fe2d4e3));
+
+    values_of("{\"resourceType\":\"Observation\",\"subject\":{\"reference\":"
+              "\"Patient/1/_history/3\"},\"encounter\":{\"reference\":"
+              "\"http://else.example/Encounter/7\"}}", &x);
+    target = hie_search_resource_key(HIE_STR("Patient"), HIE_STR("1"));
+    key = hie_search_param_key("Observation", "subject");
+    assert_true(has_token(&x, hie_search_reference_key(key, target)));
+    assert_true(has_token(&x, hie_search_key(key, HIE_STR("/1"))));
+    for (i = 0, n = 0; i < x.n_references; i++) {
+        assert_true(x.references[i].target == target);
+        n += x.references[i].param == key;
+    }
+
+    assert_int_equal(n, 1);
+    assert_int_equal(x.n_references, 2);
+
+    /* a resource inside is found, and is not ours */
+    values_of("{\"resourceType\":\"Bundle\",\"type\":\"document\",\"entry\":"
+              "[{\"resource\":{\"resourceType\":\"Composition\",\"id\":\"c\"}"
+              "}]}", &x);
+    key = hie_search_param_key("Bundle", "composition");
+    target = hie_search_resource_key(HIE_STR("Composition"), HIE_STR("c"));
+    assert_true(has_token(&x, hie_search_reference_key(key, target)));
+    assert_int_equal(x.n_references, 0);
+}
+
+
 static void
 test_chains(void **state)
 {
@@ -567,6 +534,7 @@ test_keys(void **state)
     size_t                     i, k, n, m;
     uint32_t                  *keys;
     hie_type_t                 t, b;
+    const hie_parameter_t     *p;
     const hie_search_param_t  *rows;
 
     keys = apr_palloc(pool, sizeof(*keys) * 20000);
@@ -578,12 +546,15 @@ test_keys(void **state)
         for (b = t; b != HIE_TYPE_NONE; b = hie_types[b].base) {
             rows = hie_search_params_of(b, &n);
             for (k = 0; k < n; k++) {
-                assert_non_null(hie_search_param(search, t,
-                                                 hie_str(rows[k].code)));
-                keys[m++] = hie_search_param(search, t,
-                                             hie_str(rows[k].code))->key;
-                keys[m++] = hie_search_param(search, t,
-                                             hie_str(rows[k].code))->text_key;
+                p = hie_search_param(search, t, hie_str(rows[k].code));
+                if (strcmp(rows[k].code, "_query") == 0) {
+                    assert_null(p);
+                    continue;
+                }
+
+                assert_non_null(p);
+                keys[m++] = p->key;
+                keys[m++] = p->text_key;
             }
         }
     }
@@ -625,6 +596,9 @@ main(void)
         cmocka_unit_test(test_numbers),
         cmocka_unit_test(test_references),
         cmocka_unit_test(test_composites),
+        cmocka_unit_test(test_terms),
+        cmocka_unit_test(test_urls),
+        cmocka_unit_test(test_targets),
         cmocka_unit_test(test_chains),
         cmocka_unit_test(test_errors),
         cmocka_unit_test(test_keys),

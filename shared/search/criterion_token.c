@@ -1,0 +1,512 @@
+/*
+ * Tokens, references, uris and strings of a search parameter (R4 sections
+ * 3.1.1.4.9 to 3.1.1.4.13).
+ */
+
+#include "search/criterion.h"
+
+#include <string.h>
+
+#include <apr_strings.h>
+
+
+/*
+ * Tokens (R4 section 3.1.1.4.10) and composites of them.
+ */
+
+/* "system|code", "|code", "system|" or "code", without escapes. */
+hie_rc_t
+hie_criterion_token(hie_criterion_parse_t *p, hie_str_t value, hie_str_t *form)
+{
+    hie_str_t  system, code;
+
+    system = hie_search_cut(value, '|', &code);
+    if (code.ptr == NULL) {
+        *form = hie_search_plain(p->pool, value);
+        return HIE_OK;
+    }
+
+    if (system.len == 0 && code.len == 0) {
+        return hie_criterion_wrong(p, "[system]|[code], |[code], [system]| or "
+                                   "[code]");
+    }
+
+    *form = hie_forms_join(p->pool, hie_search_plain(p->pool, system), "|",
+                           hie_search_plain(p->pool, code));
+    return HIE_OK;
+}
+
+
+/* system|code|value of an Identifier. */
+static hie_rc_t
+typed_form(hie_criterion_parse_t *p, hie_str_t value, hie_str_t *form)
+{
+    hie_str_t  system, code, rest;
+
+    system = hie_search_cut(value, '|', &rest);
+    code = hie_search_cut(rest, '|', &rest);
+    if (system.len == 0 || code.len == 0 || rest.len == 0) {
+        return hie_criterion_wrong(p, "[system]|[code]|[value], all three");
+    }
+
+    *form = hie_forms_join(p->pool, HIE_STR("of-type:"), "",
+                           hie_search_plain(p->pool, system));
+    *form = hie_forms_join(p->pool, *form, "|",
+                           hie_search_plain(p->pool, code));
+    *form = hie_forms_join(p->pool, *form, "|",
+                           hie_search_plain(p->pool, rest));
+    return HIE_OK;
+}
+
+
+/* Each alternative as a key. */
+typedef hie_rc_t
+key_fn(hie_criterion_parse_t *p, hie_str_t value, uint64_t *key);
+
+static hie_rc_t
+parse_keys(hie_criterion_parse_t *p, key_fn *fn)
+{
+    int                  i;
+    hie_rc_t             rc;
+    apr_array_header_t  *list;
+    hie_criterion_t     *c = p->out;
+
+    rc = hie_criterion_split(p, &list);
+    if (rc != HIE_OK) {
+        return rc;
+    }
+
+    c->kind = HIE_CRITERION_TOKENS;
+    c->n = list->nelts;
+    c->keys = apr_palloc(p->pool, sizeof(*c->keys) * (size_t) c->n);
+    for (i = 0; rc == HIE_OK && i < c->n; i++) {
+        rc = fn(p, APR_ARRAY_IDX(list, i, hie_str_t), &c->keys[i]);
+    }
+
+    return rc;
+}
+
+
+/* Or as a form, of which the key is made. */
+typedef hie_rc_t
+form_fn(hie_criterion_parse_t *p, hie_str_t value, hie_str_t *form);
+
+static hie_rc_t
+form_key(hie_criterion_parse_t *p, form_fn *fn, hie_str_t value, uint64_t *key)
+{
+    hie_rc_t   rc;
+    hie_str_t  form;
+
+    rc = fn(p, value, &form);
+    if (rc == HIE_OK) {
+        *key = hie_search_key(p->out->def->key, form);
+    }
+
+    return rc;
+}
+
+
+static hie_rc_t
+token_key(hie_criterion_parse_t *p, hie_str_t value, uint64_t *key)
+{
+    return form_key(p, hie_criterion_token, value, key);
+}
+
+
+static hie_rc_t
+typed_key(hie_criterion_parse_t *p, hie_str_t value, uint64_t *key)
+{
+    return form_key(p, typed_form, value, key);
+}
+
+
+/* What only terminology can tell. */
+static hie_rc_t
+parse_codes(hie_criterion_parse_t *p, hie_codes_of_t of)
+{
+    int                  i;
+    hie_rc_t             rc;
+    hie_str_t            form;
+    apr_array_header_t  *list;
+
+    rc = hie_criterion_split(p, &list);
+    for (i = 0; rc == HIE_OK && i < list->nelts; i++) {
+        form = APR_ARRAY_IDX(list, i, hie_str_t);
+        if (of == HIE_CODES_IN) {
+            form = hie_search_plain(p->pool, form);
+        } else {
+            rc = hie_criterion_token(p, form, &form);
+        }
+
+        APR_ARRAY_IDX(list, i, hie_str_t) = form;
+    }
+
+    if (rc == HIE_OK) {
+        p->out->kind = HIE_CRITERION_CODES;
+        p->out->codes_of = of;
+        p->out->n = list->nelts;
+        p->out->codes = (hie_str_t *) list->elts;
+        p->out->n_params = 1;
+        p->out->params = &p->out->def->key;
+    }
+
+    return rc;
+}
+
+
+static hie_rc_t
+parse_texts(hie_criterion_parse_t *p, hie_criterion_kind_t kind, uint32_t param,
+            hie_text_match_t match)
+{
+    int                  i;
+    hie_rc_t             rc;
+    hie_str_t            value;
+    hie_text_value_t    *t;
+    apr_array_header_t  *list;
+
+    rc = hie_criterion_split(p, &list);
+    if (rc != HIE_OK) {
+        return rc;
+    }
+
+    p->out->kind = kind;
+    p->out->n = list->nelts;
+    t = apr_pcalloc(p->pool, sizeof(*t) * (size_t) list->nelts);
+    p->out->texts = t;
+    for (i = 0; i < list->nelts; i++) {
+        value = hie_search_plain(p->pool, APR_ARRAY_IDX(list, i, hie_str_t));
+        t[i].of.slot = param;
+        t[i].match = match;
+        t[i].value = match == HIE_TEXT_BELOW || match == HIE_TEXT_ABOVE
+                     ? value : hie_fhir_normalize(p->pool, value);
+        t[i].value = hie_search_limit(t[i].value);
+        if (t[i].value.len == 0) {
+            return hie_criterion_wrong(p, "a text that is not empty");
+        }
+    }
+
+    return HIE_OK;
+}
+
+
+static hie_rc_t
+parse_said(hie_criterion_parse_t *p)
+{
+    return parse_texts(p, HIE_CRITERION_TERMS, p->out->def->text_key,
+                       HIE_TEXT_PREFIX);
+}
+
+
+hie_rc_t
+hie_criterion_words(hie_criterion_parse_t *p, hie_text_match_t match)
+{
+    return p->modifier.ptr == NULL
+           ? parse_texts(p, HIE_CRITERION_TEXT, 0, match)
+           : hie_criterion_modifier(p);
+}
+
+
+hie_rc_t
+hie_criterion_tokens(hie_criterion_parse_t *p)
+{
+    hie_str_t  m = p->modifier;
+
+    if (m.ptr == NULL) {
+        return parse_keys(p, token_key);
+    }
+
+    if (hie_str_eqz(m, "not")) {
+        p->out->negate = true;
+        return parse_keys(p, token_key);
+    }
+
+    if (hie_str_eqz(m, "text")) {
+        return parse_said(p);
+    }
+
+    if (hie_str_eqz(m, "of-type")) {
+        return parse_keys(p, typed_key);
+    }
+
+    if (hie_str_eqz(m, "in") || hie_str_eqz(m, "not-in")) {
+        p->out->negate = m.len > 2;
+        return parse_codes(p, HIE_CODES_IN);
+    }
+
+    if (hie_str_eqz(m, "above")) {
+        return parse_codes(p, HIE_CODES_ABOVE);
+    }
+
+    if (hie_str_eqz(m, "below")) {
+        return parse_codes(p, HIE_CODES_BELOW);
+    }
+
+    return hie_criterion_modifier(p);
+}
+
+
+void
+hie_search_codes(hie_criterion_t *c, const hie_str_t *codes, int n,
+                 apr_pool_t *pool)
+{
+    int        i, k, m;
+    uint64_t  *keys;
+
+    m = n * c->n_params;
+    keys = apr_palloc(pool, sizeof(*keys) * (size_t) (m + 1));
+    for (i = 0, m = 0; i < n; i++) {
+        for (k = 0; k < c->n_params; k++) {
+            keys[m++] = hie_search_key(c->params[k], codes[i]);
+        }
+    }
+
+    c->kind = HIE_CRITERION_TOKENS;
+    c->n = m;
+    c->keys = keys;
+}
+
+
+/*
+ * Strings and URIs (R4 sections 3.1.1.4.9 and 3.1.1.4.13).
+ */
+
+static hie_rc_t
+exact_key(hie_criterion_parse_t *p, hie_str_t value, uint64_t *key)
+{
+    value = hie_search_plain(p->pool, value);
+    value = hie_forms_join(p->pool, HIE_STR("exact:"), "", value);
+    *key = hie_search_key(p->out->def->key, value);
+    return HIE_OK;
+}
+
+
+static hie_rc_t
+plain_key(hie_criterion_parse_t *p, hie_str_t value, uint64_t *key)
+{
+    *key = hie_search_key(p->out->def->key, hie_search_plain(p->pool, value));
+    return HIE_OK;
+}
+
+
+hie_rc_t
+hie_criterion_strings(hie_criterion_parse_t *p)
+{
+    uint32_t  key = p->out->def->key;
+
+    if (p->modifier.ptr == NULL) {
+        return parse_texts(p, HIE_CRITERION_STRINGS, key, HIE_TEXT_PREFIX);
+    }
+
+    if (hie_str_eqz(p->modifier, "exact")) {
+        return parse_keys(p, exact_key);
+    }
+
+    if (hie_str_eqz(p->modifier, "contains")) {
+        return parse_texts(p, HIE_CRITERION_STRINGS, key, HIE_TEXT_CONTAINS);
+    }
+
+    return hie_criterion_modifier(p);
+}
+
+
+hie_rc_t
+hie_criterion_uris(hie_criterion_parse_t *p)
+{
+    uint32_t  key = p->out->def->key;
+
+    if (p->modifier.ptr == NULL) {
+        return parse_keys(p, plain_key);
+    }
+
+    if (hie_str_eqz(p->modifier, "not")) {
+        p->out->negate = true;
+        return parse_keys(p, plain_key);
+    }
+
+    if (hie_str_eqz(p->modifier, "below")) {
+        return parse_texts(p, HIE_CRITERION_TERMS, key, HIE_TEXT_BELOW);
+    }
+
+    if (hie_str_eqz(p->modifier, "above")) {
+        return parse_texts(p, HIE_CRITERION_TERMS, key, HIE_TEXT_ABOVE);
+    }
+
+    return hie_criterion_modifier(p);
+}
+
+
+/*
+ * References (R4 section 3.1.1.4.11).
+ */
+
+/* Does the parameter lead to this type? */
+bool
+hie_criterion_target(const hie_parameter_t *def, hie_type_t type)
+{
+    int  i;
+
+    if (def->n_targets == 0) {
+        return true;
+    }
+
+    for (i = 0; i < def->n_targets; i++) {
+        if (def->targets[i] == type) {
+            return true;
+        }
+    }
+
+    return false;
+}
+
+
+/* The resource type that a modifier names; HIE_TYPE_NONE: it is none. */
+hie_type_t
+hie_criterion_type(const hie_criterion_parse_t *p)
+{
+    hie_type_t  type;
+
+    type = hie_type_find(p->modifier);
+    return hie_types[type].kind == HIE_KIND_RESOURCE
+           && !hie_types[type].abstract ? type : HIE_TYPE_NONE;
+}
+
+
+/* What a value refers to. */
+typedef struct {
+    hie_str_t  type;             /* of ours: both; */
+    hie_str_t  id;               /* without type: id */
+    hie_str_t  text;             /* of others: without the version */
+} referred_t;
+
+
+static hie_rc_t
+read_literal(hie_criterion_parse_t *p, hie_str_t text, hie_str_t type,
+             referred_t *out)
+{
+    hie_reference_t  ref;
+
+    out->text = text;
+    if (!hie_fhir_reference(text, p->rules->base, &ref)) {
+        return text.len > 0 && memchr(text.ptr, ':', text.len) != NULL
+               ? HIE_OK          /* a canonical */
+               : hie_criterion_wrong(p, "[id], [type]/[id] or a URL");
+    }
+
+    if (ref.type.len == 0) {
+        return HIE_OK;
+    }
+
+    if (type.len > 0 && !hie_str_eq(ref.type, type)) {
+        return hie_criterion_wrong(p, "a reference to the type of the "
+                                   "modifier");
+    }
+
+    if (ref.local) {
+        out->type = ref.type;
+        out->id = ref.id;
+    } else {
+        out->text.len = (size_t) (ref.id.ptr + ref.id.len - text.ptr);
+    }
+
+    return HIE_OK;
+}
+
+
+static hie_rc_t
+read_reference(hie_criterion_parse_t *p, hie_str_t value, referred_t *out)
+{
+    hie_str_t  text, type;
+
+    memset(out, 0, sizeof(*out));
+    text = hie_search_plain(p->pool, value);
+    type = p->modifier.ptr != NULL
+           ? hie_str(hie_types[hie_criterion_type(p)].name) : HIE_STR_NONE;
+    if (!hie_fhir_is_id(text)) {
+        return read_literal(p, text, type, out);
+    }
+
+    out->type = type;
+    out->id = text;
+    return HIE_OK;
+}
+
+
+/* As a text: a component of a composite. */
+hie_rc_t
+hie_criterion_reference(hie_criterion_parse_t *p, hie_str_t value,
+                        hie_str_t *form)
+{
+    hie_rc_t    rc;
+    referred_t  r;
+
+    rc = read_reference(p, value, &r);
+    *form = r.id.len > 0 ? hie_forms_join(p->pool, r.type, "/", r.id) : r.text;
+    return rc;
+}
+
+
+static hie_rc_t
+reference_key(hie_criterion_parse_t *p, hie_str_t value, uint64_t *key)
+{
+    hie_rc_t    rc;
+    hie_str_t   form;
+    referred_t  r;
+    uint32_t    param = p->out->def->key;
+
+    rc = read_reference(p, value, &r);
+    if (r.type.len > 0) {
+        *key = hie_search_reference_key(param,
+                                        hie_search_resource_key(r.type, r.id));
+        return rc;
+    }
+
+    form = r.id.len > 0 ? hie_forms_join(p->pool, HIE_STR("/"), "", r.id)
+                        : r.text;
+    *key = hie_search_key(param, form);
+    return rc;
+}
+
+
+static hie_rc_t
+identifier_key(hie_criterion_parse_t *p, hie_str_t value, uint64_t *key)
+{
+    hie_rc_t   rc;
+    hie_str_t  form;
+
+    rc = hie_criterion_token(p, value, &form);
+    if (rc == HIE_OK) {
+        form = hie_forms_join(p->pool, HIE_STR("identifier:"), "", form);
+        *key = hie_search_key(p->out->def->key, form);
+    }
+
+    return rc;
+}
+
+
+hie_rc_t
+hie_criterion_references(hie_criterion_parse_t *p)
+{
+    hie_type_t  type;
+
+    if (p->modifier.ptr == NULL) {
+        return parse_keys(p, reference_key);
+    }
+
+    if (hie_str_eqz(p->modifier, "identifier")) {
+        return parse_keys(p, identifier_key);
+    }
+
+    if (hie_str_eqz(p->modifier, "text")) {
+        return parse_said(p);
+    }
+
+    if (hie_str_eqz(p->modifier, "not")) {
+        p->out->negate = true;
+        p->modifier = HIE_STR_NONE;
+        return parse_keys(p, reference_key);
+    }
+
+    type = hie_criterion_type(p);
+    return type != HIE_TYPE_NONE && hie_criterion_target(p->out->def, type)
+           ? parse_keys(p, reference_key) : hie_criterion_modifier(p);
+}
