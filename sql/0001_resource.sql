@@ -104,7 +104,7 @@ CREATE TABLE hie.resource_date (
     scope  bigint
 );
 
-CREATE INDEX resource_date_low ON hie.resource_date (slot, low, high, rid);
+CREATE INDEX resource_date_low ON hie.resource_date (slot, low, rid, high);
 CREATE INDEX resource_date_high ON hie.resource_date (slot, high, rid);
 CREATE INDEX resource_date_rid ON hie.resource_date (rid);
 

@@ -31,12 +31,35 @@ hie_params_init(hie_params_t *p, apr_pool_t *pool)
 {
     p->pool = pool;
     p->n = 0;
+    p->room = HIE_PARAMS_FEW;
+    p->value = p->few_values;
+    p->length = p->few_lengths;
+}
+
+
+static void
+make_room(hie_params_t *p)
+{
+    const char  **value;
+    int          *length;
+    size_t        n = (size_t) p->n;
+
+    value = apr_palloc(p->pool, sizeof(*value) * n * 4);
+    length = apr_palloc(p->pool, sizeof(*length) * n * 4);
+    memcpy(value, p->value, sizeof(*value) * n);
+    memcpy(length, p->length, sizeof(*length) * n);
+    p->value = value;
+    p->length = length;
+    p->room = p->n * 4;
 }
 
 
 static void
 params_add(hie_params_t *p, const void *ptr, size_t len)
 {
+    if (p->n == p->room) {
+        make_room(p);
+    }
     p->value[p->n] = ptr;
     p->length[p->n] = (int) len;
     p->n++;

@@ -26,13 +26,17 @@ void
 hie_store_stmt(hie_stmt_t *st, const char *sql);
 
 /* Parameters in binary form. Bytes that are added must stay. */
-#define HIE_PARAMS_MAX  64
+#define HIE_PARAMS_FEW  32
+#define HIE_PARAMS_MAX  512
 
 typedef struct {
-    apr_pool_t  *pool;
-    int          n;
-    const char  *value[HIE_PARAMS_MAX];
-    int          length[HIE_PARAMS_MAX];
+    apr_pool_t   *pool;
+    int           n;
+    int           room;
+    const char  **value;
+    int          *length;
+    const char   *few_values[HIE_PARAMS_FEW];
+    int           few_lengths[HIE_PARAMS_FEW];
 } hie_params_t;
 
 void
@@ -181,6 +185,11 @@ struct hie_store_t {
     hie_stmt_t           labels;
     hie_stmt_t           update;
     hie_stmt_t           consents;
+
+    /* how often tokens occur: frequency.c */
+    _Atomic int64_t      frequencies_due;
+    struct hie_frequencies_t *_Atomic frequencies;
+    struct hie_frequencies_t *_Atomic frequencies_old;
 };
 
 struct hie_store_tx_t {
@@ -245,6 +254,12 @@ hie_wire_prepare(hie_conn_t *c, const hie_stmt_t *const *stmts, int n,
 HIE_BLOCKING hie_rc_t
 hie_store_query(hie_store_t *s, const hie_stmt_t *st, const hie_params_t *p,
                 PGresult **res, hie_error_t *err);
+/* Read-only statements in one round trip, in one snapshot or not. `budget`:
+ * each is cancelled after so many milliseconds (HIE_TIMEOUT), if that is less
+ * than what any statement may take; 0: that. */
+HIE_BLOCKING hie_rc_t
+hie_store_queries(hie_store_t *s, hie_op_t *ops, int n, int budget,
+                  hie_error_t *err);
 /* At most 16 read-only statements in one round trip. HIE_WIRE_TIMEOUT: none
  * was answered and `err` says why; with any other failure each can be run by
  * itself. */
@@ -283,6 +298,10 @@ void
 hie_read_statements(hie_store_t *s);
 void
 hie_write_statements(hie_store_t *s);
+
+/* words.c: the next word of a text; false: there is none. */
+bool
+hie_words_next(hie_str_t *rest, hie_str_t *word);
 
 /* binary.c: what hie_store_put does for a Binary. */
 hie_rc_t

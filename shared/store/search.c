@@ -1,176 +1,134 @@
 /*
- * Search.
- *
- * Criteria lead to a set of places (rid) in a materialised CTE, and the page
- * is cut out of that: left to itself the planner would walk the rows of the
- * type in the order of rid and hope to meet enough matches soon. Without
- * criteria this walk is the right thing.
+ * Search: statements for a page and for the total.
  */
 
-#include "store/private.h"
+#include "store/query.h"
 
 #include <stdlib.h>
+#include <string.h>
 
 #include <apr_strings.h>
 
 
-/* Stands behind every character in the order of the C collation, so that
- * values with the prefix p lie between p and p followed by it. */
-#define LAST_CHARACTER  "\xf4\x8f\xbf\xbf"
+#define COLUMNS  7           /* of a row, before its sort keys */
 
-typedef struct {
-    hie_buf_t             sql;
-    hie_params_t          params;
-    const hie_query_t    *query;
-    const hie_visible_t  *visible;
-    hie_see_t             see;
-    int                   p_type;       /* numbers of parameters */
-    int                   p_actors;
-    bool                  bodies;
-} search_t;
+/* What a row costs when it is walked to, against one that an index of its
+ * criteria leads to and that has to be sorted. */
+#define WALK_COST  4
+
+/* An estimate counts so far itself. */
+#define COUNT_MAX  10000
 
 
-static bool
-has_criteria(const hie_query_t *q)
+void
+hie_find_init(hie_find_t *w, const hie_query_t *q, const hie_visible_t *v,
+              const hie_frequencies_t *f, apr_pool_t *pool)
 {
-    return q->n_ids > 0 || q->n_tokens > 0 || q->n_strings > 0;
+    memset(w, 0, sizeof(*w));
+    w->pool = pool;
+    w->query = q;
+    w->frequencies = f;
+    w->see = hie_visible_see(v);
+    hie_buf_init(&w->sql, pool, 2048);
+    hie_params_init(&w->params, pool);
+    hie_visible_param(&w->params, v);
+    w->p_actors = w->params.n;
 }
 
 
-/* The predicate for an alias of the resource table, with what every row of
- * this search has in common. */
-static void
-add_base(search_t *w, const char *alias)
+int
+hie_find_i64(hie_find_t *w, int64_t v)
 {
-    hie_buf_addf(&w->sql, "%s.type = $%d::text AND NOT %s.deleted AND ",
-                 alias, w->p_type, alias);
-    hie_visible_sql(&w->sql, w->see, alias, w->p_actors);
+    hie_params_i64(&w->params, v);
+    return w->params.n;
 }
 
 
-static int
-add_strings(search_t *w, const hie_str_t *any, int n, const char *suffix)
+int
+hie_find_str(hie_find_t *w, hie_str_t s)
 {
-    hie_array_t  *a = apr_palloc(w->params.pool, sizeof(*a));
-    hie_str_t     s;
-    hie_buf_t     b;
+    hie_params_str(&w->params, s);
+    return w->params.n;
+}
+
+
+int
+hie_find_keys(hie_find_t *w, const uint64_t *keys, int n)
+{
+    hie_params_keys(&w->params, keys, n);
+    return w->params.n;
+}
+
+
+int
+hie_find_params(hie_find_t *w, const uint32_t *params, int n)
+{
+    hie_array_t  *a = apr_palloc(w->pool, sizeof(*a));
     int           i;
 
-    hie_array_init(a, w->params.pool, HIE_PG_TEXT, 64);
+    hie_array_init(a, w->pool, HIE_PG_INT8, 16 * (size_t) n);
     for (i = 0; i < n; i++) {
-        s = hie_string_indexed(any[i]);
-        if (suffix[0] != '\0') {
-            hie_buf_init(&b, w->params.pool, s.len + 8);
-            hie_buf_adds(&b, s);
-            hie_buf_addz(&b, suffix);
-            s = hie_buf_str(&b);
-        }
-        hie_array_str(a, s);
+        hie_array_i64(a, (int64_t) params[i]);
     }
     hie_params_array(&w->params, a);
     return w->params.n;
 }
 
 
-/* A derived table `sN` of the places where one string criterion holds. */
-static void
-add_string_table(search_t *w, const hie_query_string_t *c, int number)
+int
+hie_find_strs(hie_find_t *w, const hie_str_t *s, int n)
 {
-    int  param, low;
+    hie_array_t  *a = apr_palloc(w->pool, sizeof(*a));
+    int           i;
 
-    hie_params_str(&w->params, hie_str(c->param));
-    param = w->params.n;
-
-    hie_buf_addz(&w->sql, "(SELECT DISTINCT s.rid FROM ");
-    low = add_strings(w, c->any, c->n, "");
-    if (c->match == HIE_MATCH_PREFIX) {
-        hie_buf_addf(&w->sql, "unnest($%d::text[], $%d::text[]) AS q(v, w)",
-                     low, add_strings(w, c->any, c->n, LAST_CHARACTER));
-    } else {
-        hie_buf_addf(&w->sql, "unnest($%d::text[]) AS q(v)", low);
+    hie_array_init(a, w->pool, HIE_PG_TEXT, 32 * (size_t) n);
+    for (i = 0; i < n; i++) {
+        hie_array_str(a, s[i]);
     }
-    hie_buf_addf(&w->sql, " JOIN hie.resource_string s ON s.type = $%d::text"
-                 " AND s.param = $%d::text AND ", w->p_type, param);
-
-    switch (c->match) {
-    case HIE_MATCH_PREFIX:
-        hie_buf_addz(&w->sql, "s.value >= q.v AND s.value < q.w");
-        break;
-    case HIE_MATCH_EXACT:
-        hie_buf_addz(&w->sql, "s.value = q.v");
-        break;
-    default:
-        hie_buf_addz(&w->sql, "strpos(s.value, q.v) > 0");
-        break;
-    }
-    hie_buf_addf(&w->sql, ") s%d", number);
+    hie_params_array(&w->params, a);
+    return w->params.n;
 }
 
 
-/* Criteria with one token are one condition: the index intersects them. */
-static void
-add_tokens(search_t *w)
+void
+hie_find_type_sql(hie_find_t *w, hie_find_types_t *types, const char *alias)
 {
-    const hie_query_t  *q = w->query;
-    uint64_t           *single;
-    int                 n = 0;
-    int                 i;
-
-    single = apr_palloc(w->params.pool,
-                        (size_t) (q->n_tokens + 1) * sizeof(*single));
-    for (i = 0; i < q->n_tokens; i++) {
-        if (q->tokens[i].n == 1) {
-            single[n++] = q->tokens[i].any[0];
-        }
+    if (types->param == 0) {
+        types->param = types->n == 1
+                       ? hie_find_str(w, types->names[0])
+                       : hie_find_strs(w, types->names, types->n);
     }
-    if (n > 0) {
-        hie_params_keys(&w->params, single, n);
-        hie_buf_addf(&w->sql, " AND r.tokens @> $%d::bigint[]", w->params.n);
-    }
-
-    for (i = 0; i < q->n_tokens; i++) {
-        if (q->tokens[i].n != 1) {
-            hie_params_keys(&w->params, q->tokens[i].any, q->tokens[i].n);
-            hie_buf_addf(&w->sql, " AND r.tokens && $%d::bigint[]",
-                         w->params.n);
-        }
-    }
+    hie_buf_addf(&w->sql, types->n == 1 ? "%s.type = $%d::text"
+                                        : "%s.type = ANY ($%d::text[])",
+                 alias, types->param);
 }
 
 
-/* FROM and WHERE of all matches, under the alias r. */
-static void
-add_matches(search_t *w)
+void
+hie_find_base_sql(hie_find_t *w, const char *alias)
 {
-    const hie_query_t  *q = w->query;
-    int                 i;
-
-    hie_buf_addz(&w->sql, " FROM ");
-    for (i = 0; i < q->n_strings; i++) {
-        add_string_table(w, &q->strings[i], i);
-        hie_buf_addz(&w->sql, i == 0 ? " JOIN " : " USING (rid) JOIN ");
-    }
-    hie_buf_addz(&w->sql, "hie.resource r");
-    if (q->n_strings > 0) {
-        hie_buf_addz(&w->sql, " USING (rid)");
-    }
-    hie_buf_addz(&w->sql, " WHERE ");
-    add_base(w, "r");
-
-    if (q->n_ids > 0) {
-        hie_buf_addf(&w->sql, " AND r.id = ANY ($%d::text[])",
-                     add_strings(w, q->ids, q->n_ids, ""));
-    }
-    add_tokens(w);
+    hie_buf_addf(&w->sql, " AND NOT %s.deleted AND ", alias);
+    hie_visible_sql(&w->sql, w->see, alias, w->p_actors);
 }
 
 
-static void
-add_columns(search_t *w, const char *alias)
+const char *
+hie_find_alias(hie_find_t *w)
 {
-    hie_buf_addf(&w->sql, "%s.rid, %s.id, %s.version, %s.updated,"
-                 " %s.patients, ", alias, alias, alias, alias, alias);
-    if (w->bodies) {
+    return apr_psprintf(w->pool, "a%d", ++w->n_aliases);
+}
+
+
+/*
+ * The page.
+ */
+
+void
+hie_find_columns(hie_find_t *w, const char *alias, bool bodies)
+{
+    hie_buf_addf(&w->sql, "%s.rid, %s.type, %s.id, %s.version, %s.updated,"
+                 " %s.patients, ", alias, alias, alias, alias, alias, alias);
+    if (bodies) {
         hie_buf_addf(&w->sql, "%s.body", alias);
     } else {
         hie_buf_addz(&w->sql, "''::bytea AS body");
@@ -178,161 +136,321 @@ add_columns(search_t *w, const char *alias)
 }
 
 
-/* One row more than the page: whether there is a next one. */
+/* Few rows in the order of rid: the rows themselves are sorted. Of the sum no
+ * index gives the order. */
 static void
-add_page(search_t *w, int p_after, int p_limit)
-{
-    if (has_criteria(w->query)) {
-        hie_buf_addz(&w->sql, "SELECT ");
-        add_columns(w, "x");
-        hie_buf_addf(&w->sql, " FROM (SELECT rid FROM m"
-                     " WHERE rid > $%d::bigint ORDER BY rid"
-                     " LIMIT $%d::bigint) l"
-                     " JOIN hie.resource x ON x.rid = l.rid AND ",
-                     p_after, p_limit);
-        add_base(w, "x");
-        hie_buf_addz(&w->sql, " ORDER BY l.rid");
-        return;
-    }
-
-    hie_buf_addz(&w->sql, "SELECT ");
-    add_columns(w, "r");
-    hie_buf_addf(&w->sql, " FROM hie.resource r WHERE r.rid > $%d::bigint"
-                 " AND ", p_after);
-    add_base(w, "r");
-    hie_buf_addf(&w->sql, " ORDER BY r.rid LIMIT $%d::bigint", p_limit);
-}
-
-
-static void
-add_total(search_t *w)
-{
-    if (has_criteria(w->query)) {
-        hie_buf_addz(&w->sql, "SELECT count(*) AS total FROM m");
-        return;
-    }
-    hie_buf_addz(&w->sql, "SELECT count(*) AS total FROM hie.resource r"
-                 " WHERE ");
-    add_base(w, "r");
-}
-
-
-/* The statement has one shape for each kind of query; the values, their
- * number and the size of the page do not change its text. */
-static void
-build(search_t *w)
+add_few(hie_find_t *w, hie_find_types_t *types, int p_limit, bool bodies)
 {
     const hie_query_t  *q = w->query;
-    int                 p_after, p_limit;
 
-    hie_params_str(&w->params, q->type);
-    w->p_type = w->params.n;
-    hie_visible_param(&w->params, w->visible);
-    w->p_actors = w->params.n;
-
-    if (has_criteria(q)) {
-        hie_buf_addz(&w->sql, "WITH m AS MATERIALIZED (SELECT r.rid");
-        add_matches(w);
-        hie_buf_addz(&w->sql, ") ");
+    hie_buf_addz(&w->sql, "SELECT ");
+    hie_find_columns(w, "r", bodies);
+    hie_find_matches(w, types, q->criteria, "r");
+    if (q->after != NULL) {
+        hie_buf_addf(&w->sql, " AND r.rid + 0 %s $%d::bigint",
+                     q->backwards ? "<" : ">",
+                     hie_find_i64(w, q->after->rid));
     }
+    hie_buf_addf(&w->sql, " ORDER BY r.rid + 0%s LIMIT $%d::bigint",
+                 q->backwards ? " DESC" : "", p_limit);
+}
 
-    if (q->count == 0) {
-        hie_buf_addz(&w->sql, "SELECT t.total FROM (");
-        add_total(w);
-        hie_buf_addz(&w->sql, ") t");
+
+/* The places and sort keys of the page out of those of all matches. */
+static void
+add_sorted(hie_find_t *w, hie_find_types_t *types, int p_limit)
+{
+    const hie_query_t  *q = w->query;
+    int                 i;
+
+    hie_buf_addz(&w->sql, "SELECT * FROM (SELECT r.rid, r.type");
+    for (i = 0; i < q->n_sorts; i++) {
+        hie_buf_addz(&w->sql, ", ");
+        hie_sort_value(w, &q->sorts[i], "r");
+        hie_buf_addf(&w->sql, " AS s%d", i + 1);
+    }
+    hie_find_matches(w, types, q->criteria, "r");
+    hie_buf_addz(&w->sql, " OFFSET 0) m");
+    if (q->after != NULL) {
+        hie_buf_addz(&w->sql, " WHERE ");
+        hie_sort_behind(w, "m");
+    }
+    hie_sort_order(w, "m");
+    hie_buf_addf(&w->sql, " LIMIT $%d::bigint", p_limit);
+}
+
+
+/* Several types one after the other, each in the order of its index. */
+static void
+add_walked_types(hie_find_t *w, hie_find_types_t *types, int p_limit)
+{
+    const hie_query_t  *q = w->query;
+
+    hie_buf_addf(&w->sql, "SELECT m.rid, m.type FROM unnest($%d::text[])"
+                 " AS t(type) CROSS JOIN LATERAL (SELECT r.rid, r.type"
+                 " FROM hie.resource r WHERE r.type = t.type",
+                 hie_find_strs(w, types->names, types->n));
+    if (q->after != NULL) {
+        hie_buf_addf(&w->sql, " AND r.rid %s $%d::bigint",
+                     q->backwards ? "<" : ">",
+                     hie_find_i64(w, q->after->rid));
+    }
+    hie_find_base_sql(w, "r");
+    hie_find_conditions(w, q->criteria, "r");
+    hie_buf_addf(&w->sql, " ORDER BY r.rid%s LIMIT $%d::bigint) m"
+                 " ORDER BY m.rid%s LIMIT $%d::bigint",
+                 q->backwards ? " DESC" : "", p_limit,
+                 q->backwards ? " DESC" : "", p_limit);
+}
+
+
+/* The rows of the places that `l` has. */
+static void
+end_places(hie_find_t *w, bool bodies)
+{
+    hie_buf_addz(&w->sql, ") l CROSS JOIN LATERAL (SELECT ");
+    hie_find_columns(w, "x", bodies);
+    hie_buf_addz(&w->sql, " FROM hie.resource x WHERE x.type = l.type"
+                 " AND x.rid = l.rid");
+    hie_find_base_sql(w, "x");
+    hie_buf_addz(&w->sql, " OFFSET 0) x");
+    hie_sort_order(w, "l");
+}
+
+
+static void
+begin_places(hie_find_t *w)
+{
+    const hie_query_t  *q = w->query;
+    int                 i;
+
+    hie_buf_addz(&w->sql, "SELECT x.*");
+    for (i = 0; i < q->n_sorts; i++) {
+        hie_buf_addf(&w->sql, ", l.s%d%s", i + 1,
+                     q->sorts[i].kind == HIE_SORT_NUMBER ? "::text" : "");
+    }
+    hie_buf_addz(&w->sql, " FROM (");
+}
+
+
+/* Is the page full sooner when the rows are walked in the order of the answer
+ * than when all matches are looked up and sorted? */
+static bool
+is_walked(const hie_find_t *w, const hie_find_types_t *types, double best,
+          double all)
+{
+    const hie_query_t  *q = w->query;
+    double              rows, none;
+
+    if (!hie_sort_walks(q) || best < HIE_FEW_ROWS) {
+        return false;
+    }
+    hie_find_estimate(w, types, NULL, &rows, &none);
+    return rows * (q->count + 1) / (all + 1) * WALK_COST < best;
+}
+
+
+static void
+build_page(hie_find_t *w, hie_find_types_t *types, bool bodies)
+{
+    const hie_query_t  *q = w->query;
+    double              best, all;
+    bool                none = q->criteria == NULL || q->criteria->n == 0;
+    int                 p_limit;
+
+    p_limit = hie_find_i64(w, (int64_t) q->count + 1);
+    hie_find_estimate(w, types, q->criteria, &best, &all);
+
+    if (none && types->n > 1 && q->n_sorts == 0) {
+        begin_places(w);
+        add_walked_types(w, types, p_limit);
+        end_places(w, bodies);
+    } else if ((none && hie_sort_walks(q))
+               || is_walked(w, types, best, all))
+    {
+        begin_places(w);
+        hie_sort_walk(w, types, p_limit);
+        end_places(w, bodies);
+    } else if (best < HIE_FEW_ROWS && q->n_sorts == 0) {
+        add_few(w, types, p_limit, bodies);
     } else {
-        hie_params_i64(&w->params, q->after);
-        p_after = w->params.n;
-        hie_params_i64(&w->params, (int64_t) q->count + 1);
-        p_limit = w->params.n;
-
-        if (q->total) {
-            hie_buf_addz(&w->sql, "SELECT t.total, p.* FROM (");
-            add_total(w);
-            hie_buf_addz(&w->sql, ") t LEFT JOIN (");
-            add_page(w, p_after, p_limit);
-            hie_buf_addz(&w->sql, ") p ON true ORDER BY p.rid");
-        } else {
-            hie_buf_addz(&w->sql, "SELECT NULL::bigint AS total, p.* FROM (");
-            add_page(w, p_after, p_limit);
-            hie_buf_addz(&w->sql, ") p ORDER BY p.rid");
-        }
+        begin_places(w);
+        add_sorted(w, types, p_limit);
+        end_places(w, bodies);
     }
     hie_buf_addc(&w->sql, '\0');
 }
 
 
 static void
+build_total(hie_find_t *w, hie_find_types_t *types)
+{
+    bool  estimate = w->query->total == HIE_TOTAL_ESTIMATE;
+
+    hie_buf_addz(&w->sql, estimate ? "SELECT count(*) FROM (SELECT"
+                                   : "SELECT count(*)");
+    hie_find_matches(w, types, w->query->criteria, "r");
+    if (estimate) {
+        hie_buf_addf(&w->sql, " LIMIT $%d::bigint) m",
+                     hie_find_i64(w, COUNT_MAX + 1));
+    }
+    hie_buf_addc(&w->sql, '\0');
+}
+
+
+/*
+ * Results.
+ */
+void
+hie_find_row(const PGresult *res, int i, apr_pool_t *pool, hie_row_t *row)
+{
+    *row = (hie_row_t) { .version = 0 };
+    row->rid = hie_result_i64(res, i, 0);
+    row->type = hie_result_str(res, i, 1);
+    row->id = hie_result_str(res, i, 2);
+    row->version = hie_result_i64(res, i, 3);
+    row->updated = hie_result_time(res, i, 4);
+    row->patients = hie_result_keys(res, i, 5, pool, &row->n_patients);
+    row->body = hie_result_str(res, i, 6);
+}
+
+
+/* Backwards the rows come in the opposite order. */
+static void
 take_rows(PGresult *res, const hie_query_t *q, apr_pool_t *pool,
           hie_found_t *out)
 {
-    hie_str_t   type = hie_str_dup(pool, q->type);
-    hie_row_t  *row;
-    int         n = PQntuples(res);
-    int         i;
+    int  n = PQntuples(res);
+    int  i, to;
 
     hie_result_own(res, pool);
-    if (n > 0 && !PQgetisnull(res, 0, 0)) {
-        out->total = hie_result_i64(res, 0, 0);
-    }
-    if (q->count == 0 || n == 0 || PQgetisnull(res, 0, 1)) {
-        return;
-    }
-
-    if (n > q->count) {
-        n = q->count;
-        out->next = hie_result_i64(res, n - 1, 1);
-    }
+    out->more = n > q->count;
+    n = out->more ? q->count : n;
     out->n = n;
-    out->rows = apr_pcalloc(pool, (size_t) n * sizeof(*out->rows));
+    out->rows = apr_pcalloc(pool, (size_t) (n + 1) * sizeof(*out->rows));
+    out->places = apr_pcalloc(pool, (size_t) (n + 1) * sizeof(*out->places));
     for (i = 0; i < n; i++) {
-        row = &out->rows[i];
-        row->type = type;
-        row->rid = hie_result_i64(res, i, 1);
-        row->id = hie_result_str(res, i, 2);
-        row->version = hie_result_i64(res, i, 3);
-        row->updated = hie_result_time(res, i, 4);
-        row->patients = hie_result_keys(res, i, 5, pool, &row->n_patients);
-        row->body = hie_result_str(res, i, 6);
+        to = q->backwards ? n - 1 - i : i;
+        hie_find_row(res, i, pool, &out->rows[to]);
+        out->places[to].rid = out->rows[to].rid;
+        hie_sort_place(q, res, i, COLUMNS, &out->places[to]);
     }
 }
 
 
-/* Every criterion takes at most three parameters. */
-static hie_rc_t
-check_query(const hie_query_t *q, hie_error_t *err)
+static void
+take_total(PGresult *res, const hie_find_t *w, hie_find_types_t *types,
+           hie_found_t *out)
 {
-    if (q->n_tokens + 3 * q->n_strings + 8 > HIE_PARAMS_MAX) {
+    double  best, all;
+
+    out->total = hie_result_i64(res, 0, 0);
+    PQclear(res);
+    if (w->query->total == HIE_TOTAL_ESTIMATE && out->total > COUNT_MAX) {
+        hie_find_estimate(w, types, w->query->criteria, &best, &all);
+        out->total = all > COUNT_MAX ? (int64_t) all : COUNT_MAX + 1;
+    }
+}
+
+
+/*
+ * Explanations: an administrator's request, which may take a second time.
+ */
+static hie_rc_t
+explain(hie_store_t *s, const hie_find_t *w, hie_found_t *out,
+        hie_error_t *err)
+{
+    hie_stmt_t   st;
+    PGresult    *res;
+    hie_rc_t     rc;
+
+    hie_store_stmt(&st, apr_pstrcat(w->pool, "EXPLAIN (ANALYZE, BUFFERS,"
+                                    " FORMAT JSON) ", w->sql.ptr, NULL));
+    rc = hie_store_query(s, &st, &w->params, &res, err);
+    if (rc == HIE_OK) {
+        out->plan = hie_str_dup(w->pool, hie_result_str(res, 0, 0));
+        PQclear(res);
+        out->n_explained = w->explained->nelts;
+        out->explained = (hie_explained_t *) w->explained->elts;
+    }
+    return rc;
+}
+
+
+/*
+ * The whole.
+ */
+typedef struct {
+    hie_find_t        page, total;
+    hie_find_types_t  types[2];      /* each with a parameter of its own */
+    hie_stmt_t        statements[2];
+    hie_op_t          ops[2];
+    int               n_ops;
+} search_t;
+
+
+static hie_rc_t
+add_op(search_t *w, hie_find_t *f, hie_error_t *err)
+{
+    hie_stmt_t  *st = &w->statements[w->n_ops];
+
+    if (f->params.n > HIE_PARAMS_MAX) {
         return hie_fail(err, HIE_INVALID, "", "too many search criteria");
     }
-    if (q->count < 0) {
-        return hie_fail(err, HIE_INTERNAL, "", "a negative page size");
-    }
+    hie_store_stmt(st, f->sql.ptr);
+    w->ops[w->n_ops++] = (hie_op_t) { st, &f->params, NULL };
     return HIE_OK;
 }
 
 
 static hie_rc_t
-prepare_search(search_t *w, const hie_visible_t *v, const hie_query_t *q,
-               bool bodies, apr_pool_t *pool, hie_stmt_t *st,
-               hie_found_t *out, hie_error_t *err)
+prepare_search(search_t *w, const hie_frequencies_t *f,
+               const hie_visible_t *v, const hie_query_t *q, bool bodies,
+               apr_pool_t *pool, hie_error_t *err)
 {
-    hie_rc_t  rc = check_query(q, err);
+    hie_rc_t  rc = HIE_OK;
+
+    w->n_ops = 0;
+    if (q->count < 0 || q->n_types < 1 || q->n_sorts > HIE_SORTS_MAX) {
+        return hie_fail(err, HIE_INTERNAL, "", "a search of no shape");
+    }
+    w->types[0] = (hie_find_types_t) { q->n_types, q->types, 0 };
+    w->types[1] = w->types[0];
+
+    if (q->count > 0) {
+        hie_find_init(&w->page, q, v, f, pool);
+        if (q->explain) {
+            w->page.explained = apr_array_make(pool, 4,
+                                               sizeof(hie_explained_t));
+        }
+        build_page(&w->page, &w->types[0], bodies);
+        rc = add_op(w, &w->page, err);
+    }
+    if (rc == HIE_OK && (q->total != HIE_TOTAL_NONE || q->count == 0)) {
+        hie_find_init(&w->total, q, v, f, pool);
+        if (q->explain) {
+            w->total.explained = apr_array_make(pool, 4,
+                                                sizeof(hie_explained_t));
+        }
+        build_total(&w->total, &w->types[1]);
+        rc = add_op(w, &w->total, err);
+    }
+    return rc;
+}
+
+
+static void
+take(search_t *w, const hie_query_t *q, apr_pool_t *pool, hie_found_t *out)
+{
+    int  n = 0;
 
     *out = (hie_found_t) { .total = -1 };
-    if (rc != HIE_OK) {
-        return rc;
+    if (q->count > 0) {
+        take_rows(w->ops[n++].res, q, pool, out);
     }
-
-    w->query = q;
-    w->visible = v;
-    w->see = hie_visible_see(v);
-    w->bodies = bodies;
-    hie_buf_init(&w->sql, pool, 2048);
-    hie_params_init(&w->params, pool);
-    build(w);
-    hie_store_stmt(st, w->sql.ptr);
-    return HIE_OK;
+    if (n < w->n_ops) {
+        take_total(w->ops[n].res, &w->total, &w->types[1], out);
+    }
 }
 
 
@@ -340,20 +458,21 @@ hie_rc_t
 hie_store_search(hie_store_t *s, const hie_visible_t *v, const hie_query_t *q,
                  apr_pool_t *pool, hie_found_t *out, hie_error_t *err)
 {
-    search_t     w;
-    hie_stmt_t   st;
-    PGresult    *res;
-    hie_rc_t     rc;
+    search_t  w;
+    hie_rc_t  rc;
 
     HIE_ASSERT_MAY_BLOCK();
 
-    rc = prepare_search(&w, v, q, true, pool, &st, out, err);
-    if (rc != HIE_OK) {
-        return rc;
-    }
-    rc = hie_store_query(s, &st, &w.params, &res, err);
+    *out = (hie_found_t) { .total = -1 };
+    rc = prepare_search(&w, hie_store_frequencies(s), v, q, true, pool, err);
     if (rc == HIE_OK) {
-        take_rows(res, q, pool, out);
+        rc = hie_store_queries(s, w.ops, w.n_ops, q->budget, err);
+    }
+    if (rc == HIE_OK) {
+        take(&w, q, pool, out);
+        if (q->explain) {
+            rc = explain(s, q->count > 0 ? &w.page : &w.total, out, err);
+        }
     }
     return rc;
 }
@@ -410,7 +529,6 @@ find_together(hie_store_tx_t *tx, const hie_visible_t *v,
 {
     search_t      *w;
     hie_params_t   lock_params;
-    hie_stmt_t     st[TOGETHER];
     hie_op_t       ops[TOGETHER + 1];
     hie_rc_t       rc;
     int            i, first = n_locks > 0;
@@ -420,12 +538,12 @@ find_together(hie_store_tx_t *tx, const hie_visible_t *v,
     }
     w = apr_palloc(tx->pool, sizeof(*w) * (size_t) (n + 1));
     for (i = 0; i < n; i++) {
-        rc = prepare_search(&w[i], v, &queries[i], false, tx->pool, &st[i],
-                            &out[i], err);
+        rc = prepare_search(&w[i], hie_frequencies_known(tx->store), v,
+                            &queries[i], false, tx->pool, err);
         if (rc != HIE_OK) {
             return rc;
         }
-        ops[first + i] = (hie_op_t) { &st[i], &w[i].params, NULL };
+        ops[first + i] = w[i].ops[0];
     }
 
     rc = hie_store_tx_run(tx, ops, first + n, err);
@@ -433,7 +551,8 @@ find_together(hie_store_tx_t *tx, const hie_visible_t *v,
         PQclear(ops[0].res);
     }
     for (i = 0; rc == HIE_OK && i < n; i++) {
-        take_rows(ops[first + i].res, &queries[i], tx->pool, &out[i]);
+        w[i].ops[0].res = ops[first + i].res;
+        take(&w[i], &queries[i], tx->pool, &out[i]);
     }
     return rc;
 }

@@ -10,6 +10,8 @@
 #include <poll.h>
 #include <string.h>
 
+#include <apr_strings.h>
+
 
 /* What the server needs to cancel a statement by itself and to say so. */
 #define GRACE  1000
@@ -224,10 +226,12 @@ take_result(hie_conn_t *c, const char *name, int64_t deadline,
 }
 
 
+#define EIGHT       1, 1, 1, 1, 1, 1, 1, 1
+#define SIXTY_FOUR  EIGHT, EIGHT, EIGHT, EIGHT, EIGHT, EIGHT, EIGHT, EIGHT
+
 static const int  all_binary[HIE_PARAMS_MAX] = {
-    1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1,
-    1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1,
-    1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1
+    SIXTY_FOUR, SIXTY_FOUR, SIXTY_FOUR, SIXTY_FOUR,
+    SIXTY_FOUR, SIXTY_FOUR, SIXTY_FOUR, SIXTY_FOUR
 };
 
 
@@ -524,21 +528,55 @@ hie_wire_prepare(hie_conn_t *c, const hie_stmt_t *const *stmts, int n,
 }
 
 
-hie_rc_t
-hie_store_query(hie_store_t *s, const hie_stmt_t *st, const hie_params_t *p,
-                PGresult **res, hie_error_t *err)
+/* What is set for a transaction ends with it, and up to the synchronisation
+ * point the statements are one. */
+static const char  budget_sql[] =
+    "SELECT set_config('statement_timeout', $1::text, true)";
+
+#define TOGETHER  4
+
+
+static hie_wire_t
+run_within(hie_store_t *s, hie_conn_t *c, hie_op_t *ops, int n, int budget,
+           hie_rc_t *rc, hie_error_t *err)
 {
-    hie_op_t     op = { st, p, NULL };
+    hie_op_t      all[TOGETHER + 1];
+    hie_params_t  params;
+    hie_stmt_t    st;
+    hie_wire_t    wire;
+    char          text[16];
+    int           timeout = s->conf->database.statement_timeout;
+
+    if (budget <= 0 || budget >= timeout) {
+        return hie_wire_run(c, ops, n, timeout, rc, err);
+    }
+
+    apr_snprintf(text, sizeof(text), "%d", budget);
+    hie_params_init(&params, NULL);
+    hie_params_str(&params, hie_str(text));
+    hie_store_stmt(&st, budget_sql);
+    all[0] = (hie_op_t) { &st, &params, NULL };
+    memcpy(all + 1, ops, sizeof(*ops) * (size_t) n);
+    wire = hie_wire_run(c, all, n + 1, timeout, rc, err);
+    if (wire == HIE_WIRE_OK) {
+        PQclear(all[0].res);
+        memcpy(ops, all + 1, sizeof(*ops) * (size_t) n);
+    }
+    return wire;
+}
+
+
+hie_rc_t
+hie_store_queries(hie_store_t *s, hie_op_t *ops, int n, int budget,
+                  hie_error_t *err)
+{
     hie_conn_t  *c;
     hie_wire_t   wire;
     hie_rc_t     rc;
     bool         again = false;
 
-    *res = NULL;
     if (hie_store_bound(s) != NULL) {
-        rc = hie_store_tx_run(hie_store_bound(s), &op, 1, err);
-        *res = op.res;
-        return rc;
+        return hie_store_tx_run(hie_store_bound(s), ops, n, err);
     }
     for (;;) {
         rc = hie_store_in_time(err);
@@ -549,12 +587,10 @@ hie_store_query(hie_store_t *s, const hie_stmt_t *st, const hie_params_t *p,
         if (rc != HIE_OK) {
             return rc;
         }
-        wire = hie_wire_run(c, &op, 1, s->conf->database.statement_timeout,
-                            &rc, err);
+        wire = run_within(s, c, ops, n, budget, &rc, err);
         hie_store_release(s, c);
 
         if (wire == HIE_WIRE_OK) {
-            *res = op.res;
             return HIE_OK;
         }
         if (again || (wire != HIE_WIRE_LOST && wire != HIE_WIRE_STALE)) {
@@ -562,6 +598,18 @@ hie_store_query(hie_store_t *s, const hie_stmt_t *st, const hie_params_t *p,
         }
         again = true;
     }
+}
+
+
+hie_rc_t
+hie_store_query(hie_store_t *s, const hie_stmt_t *st, const hie_params_t *p,
+                PGresult **res, hie_error_t *err)
+{
+    hie_op_t  op = { st, p, NULL };
+    hie_rc_t  rc = hie_store_queries(s, &op, 1, 0, err);
+
+    *res = op.res;
+    return rc;
 }
 
 

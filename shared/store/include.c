@@ -1,0 +1,272 @@
+/*
+ * What the rows of a page refer to (_include) and what refers to them
+ * (_revinclude), R4 section 3.1.1.5.3.
+ */
+
+#include "store/query.h"
+
+#include <apr_hash.h>
+#include <apr_strings.h>
+
+
+typedef struct {
+    hie_store_t            *store;
+    const hie_visible_t    *visible;
+    const hie_including_t  *query;
+    apr_pool_t             *pool;
+    apr_hash_t             *seen;        /* rid of the page and of what was
+                                            found */
+    apr_array_header_t     *rids;        /* the same */
+    apr_array_header_t     *found;       /* hie_row_t */
+    bool                    more;
+    hie_error_t            *err;
+} including_t;
+
+
+static void
+see(including_t *g, int64_t rid)
+{
+    int64_t  *copy = apr_pmemdup(g->pool, &rid, sizeof(rid));
+
+    apr_hash_set(g->seen, copy, sizeof(*copy), g);
+    *(int64_t *) apr_array_push(g->rids) = rid;
+}
+
+
+static bool
+applies(const hie_include_t *i, bool reverse, bool again)
+{
+    return i->reverse == reverse && (!again || i->iterate);
+}
+
+
+/*
+ * The statement.
+ */
+static void
+begin(including_t *g, hie_find_t *w)
+{
+    hie_find_init(w, NULL, g->visible, NULL, g->pool);
+}
+
+
+/* Rows under `alias`: allowed, visible, new. */
+static void
+add_wanted(including_t *g, hie_find_t *w, const char *alias)
+{
+    if (!g->query->may_all) {
+        hie_buf_addf(&w->sql, " AND %s.type = ANY ($%d::text[])", alias,
+                     hie_find_strs(w, g->query->may, g->query->n_may));
+    }
+    hie_buf_addf(&w->sql, " AND %s.rid <> ALL ($%d::bigint[])", alias,
+                 hie_find_keys(w, (const uint64_t *) g->rids->elts,
+                               g->rids->nelts));
+    hie_find_base_sql(w, alias);
+}
+
+
+/* One more than there is room for tells that there are more. */
+static void
+add_limit(including_t *g, hie_find_t *w)
+{
+    hie_buf_addf(&w->sql, " LIMIT $%d::bigint",
+                 hie_find_i64(w, (int64_t) g->query->max_rows
+                                 - g->found->nelts + 1));
+    hie_buf_addc(&w->sql, '\0');
+}
+
+
+static hie_rc_t
+run(including_t *g, hie_find_t *w)
+{
+    hie_op_t    op = { 0 };
+    hie_stmt_t  st;
+    hie_row_t  *row;
+    hie_rc_t    rc;
+    int64_t     rid;
+    int         i;
+
+    hie_store_stmt(&st, w->sql.ptr);
+    op.stmt = &st;
+    op.params = &w->params;
+    rc = hie_store_queries(g->store, &op, 1, g->query->budget, g->err);
+    if (rc != HIE_OK) {
+        return rc;
+    }
+
+    hie_result_own(op.res, g->pool);
+    for (i = 0; i < PQntuples(op.res); i++) {
+        rid = hie_result_i64(op.res, i, 0);
+        if (apr_hash_get(g->seen, &rid, sizeof(rid)) != NULL) {
+            continue;
+        }
+        if (g->found->nelts >= g->query->max_rows) {
+            g->more = true;
+            break;
+        }
+        see(g, rid);
+        row = apr_array_push(g->found);
+        hie_find_row(op.res, i, g->pool, row);
+    }
+    return HIE_OK;
+}
+
+
+/*
+ * What is referred to. The parameter's key tells the type that it is of; all
+ * references of a type are asked for with its name.
+ */
+static hie_rc_t
+forward(including_t *g, const hie_row_t *rows, int n, bool again)
+{
+    hie_find_t            w;
+    hie_array_t           param, source, target;
+    const hie_include_t  *i;
+    int64_t              *rids;
+    hie_str_t            *types;
+    int                   k, p;
+
+    begin(g, &w);
+    hie_array_init(&param, g->pool, HIE_PG_INT8, 64);
+    hie_array_init(&source, g->pool, HIE_PG_TEXT, 64);
+    hie_array_init(&target, g->pool, HIE_PG_TEXT, 64);
+    for (k = 0; k < g->query->n_includes; k++) {
+        i = &g->query->includes[k];
+        if (applies(i, false, again)) {
+            hie_array_i64(&param, (int32_t) i->param);
+            hie_array_str(&source, hie_str(hie_types[i->source].name));
+            hie_array_str(&target, hie_str(hie_types[i->target].name));
+        }
+    }
+    if (param.n == 0) {
+        return HIE_OK;
+    }
+
+    rids = apr_palloc(g->pool, sizeof(*rids) * (size_t) n);
+    types = apr_palloc(g->pool, sizeof(*types) * (size_t) n);
+    for (k = 0; k < n; k++) {
+        rids[k] = rows[k].rid;
+        types[k] = rows[k].type;
+    }
+    p = hie_find_strs(&w, types, n);
+    hie_find_keys(&w, (const uint64_t *) rids, n);
+    hie_params_array(&w.params, &param);
+    hie_params_array(&w.params, &source);
+    hie_params_array(&w.params, &target);
+
+    hie_buf_addz(&w.sql, "SELECT ");
+    hie_find_columns(&w, "x", true);
+    hie_buf_addf(&w.sql, " FROM (SELECT DISTINCT u.key, i.target"
+        " FROM unnest($%d::text[], $%d::bigint[]) AS j(type, rid)"
+        " CROSS JOIN LATERAL (SELECT r.type, r.ref_params, r.ref_keys"
+        " FROM hie.resource r WHERE r.type = j.type AND r.rid = j.rid",
+        p, p + 1);
+    hie_find_base_sql(&w, "r");
+    hie_buf_addf(&w.sql, " OFFSET 0) r, unnest(r.ref_params, r.ref_keys)"
+        " AS u(param, key), unnest($%d::bigint[], $%d::text[], $%d::text[])"
+        " AS i(param, source, target) WHERE i.param = u.param OR i.param = 0"
+        " AND u.param <> 0 AND (i.source = '' OR i.source = r.type)) k"
+        " CROSS JOIN LATERAL (SELECT * FROM hie.resource x"
+        " WHERE x.key = k.key AND (k.target = '' OR x.type = k.target)",
+        p + 2, p + 3, p + 4);
+    add_wanted(g, &w, "x");
+    hie_buf_addz(&w.sql, " OFFSET 0) x");
+    add_limit(g, &w);
+    return run(g, &w);
+}
+
+
+/* What refers to them, by the tokens that this makes. All references of a type
+ * have the token of any reference. */
+static hie_rc_t
+backward(including_t *g, const hie_row_t *rows, int n, bool again)
+{
+    hie_find_t            w;
+    apr_array_header_t   *tokens, *types;
+    const hie_include_t  *i;
+    uint64_t              target;
+    bool                  named = true;
+    int                   k, j;
+
+    begin(g, &w);
+    tokens = apr_array_make(g->pool, n, sizeof(uint64_t));
+    types = apr_array_make(g->pool, 4, sizeof(hie_str_t));
+    for (k = 0; k < g->query->n_includes; k++) {
+        i = &g->query->includes[k];
+        if (!applies(i, true, again)) {
+            continue;
+        }
+        APR_ARRAY_PUSH(types, hie_str_t) = hie_str(hie_types[i->source].name);
+        named = named && i->source != HIE_TYPE_NONE;
+        for (j = 0; j < n; j++) {
+            if (i->target != HIE_TYPE_NONE
+                && !hie_str_eqz(rows[j].type, hie_types[i->target].name))
+            {
+                continue;
+            }
+            target = hie_search_resource_key(rows[j].type, rows[j].id);
+            APR_ARRAY_PUSH(tokens, uint64_t) =
+                hie_search_reference_key(i->param, target);
+        }
+    }
+    if (tokens->nelts == 0) {
+        return HIE_OK;
+    }
+
+    hie_buf_addz(&w.sql, "SELECT ");
+    hie_find_columns(&w, "x", true);
+    hie_buf_addf(&w.sql, " FROM hie.resource x"
+                 " WHERE x.tokens && $%d::bigint[]",
+                 hie_find_keys(&w, (const uint64_t *) tokens->elts,
+                               tokens->nelts));
+    if (named) {
+        hie_buf_addf(&w.sql, " AND x.type = ANY ($%d::text[])",
+                     hie_find_strs(&w, (const hie_str_t *) types->elts,
+                                   types->nelts));
+    }
+    add_wanted(g, &w, "x");
+    add_limit(g, &w);
+    return run(g, &w);
+}
+
+
+hie_rc_t
+hie_store_include(hie_store_t *s, const hie_visible_t *v,
+                  const hie_including_t *q, apr_pool_t *pool,
+                  hie_found_t *out, hie_error_t *err)
+{
+    including_t       g = { s, v, q, pool, NULL, NULL, NULL, false, err };
+    const hie_row_t  *rows = q->rows;
+    hie_rc_t          rc = HIE_OK;
+    int               n = q->n, round, first;
+
+    HIE_ASSERT_MAY_BLOCK();
+
+    *out = (hie_found_t) { .total = -1 };
+    g.seen = apr_hash_make(pool);
+    g.rids = apr_array_make(pool, n + 16, sizeof(int64_t));
+    g.found = apr_array_make(pool, 16, sizeof(hie_row_t));
+    for (first = 0; first < n; first++) {
+        see(&g, rows[first].rid);
+    }
+
+    for (round = 0; rc == HIE_OK && n > 0 && !g.more
+                    && round <= q->max_rounds; round++)
+    {
+        first = g.found->nelts;
+        rc = forward(&g, rows, n, round > 0);
+        if (rc == HIE_OK && !g.more) {
+            rc = backward(&g, rows, n, round > 0);
+        }
+        /* the array may move while it grows */
+        n = g.found->nelts - first;
+        rows = n > 0 ? apr_pmemdup(pool, (hie_row_t *) g.found->elts + first,
+                                   sizeof(*rows) * (size_t) n)
+                     : NULL;
+    }
+
+    out->n = g.found->nelts;
+    out->rows = (hie_row_t *) g.found->elts;
+    out->more = g.more;
+    return rc;
+}

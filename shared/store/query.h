@@ -1,0 +1,155 @@
+/*
+ * A search on its way to SQL: what search.c, page.c, matches.c, criteria.c,
+ * rows.c, sort.c, include.c and frequency.c share.
+ *
+ * The planner gets no choice worth the name: it makes one plan for a text,
+ * whatever the values are. So the text says how rows are found. Of each set
+ * of criteria one leads to the rows by its index, chosen by how many rows it
+ * is expected to leave; the others are conditions on a row, in a form that no
+ * index serves. Where even the best leaves too many, the rows are walked in
+ * the order of the answer until the page is full.
+ */
+
+#ifndef HIE_STORE_QUERY_H
+#define HIE_STORE_QUERY_H
+
+#include "store/private.h"
+
+#include <apr_tables.h>
+
+/* Rows that are cheap to fetch with their bodies and to sort. */
+#define HIE_FEW_ROWS  500
+
+typedef struct hie_frequencies_t  hie_frequencies_t;
+
+typedef struct {
+    hie_buf_t                 sql;
+    hie_params_t              params;
+    apr_pool_t               *pool;
+    const hie_query_t        *query;
+    hie_see_t                 see;
+    int                       p_actors;      /* number of the parameter */
+    int                       n_aliases;
+    const hie_frequencies_t  *frequencies;   /* or NULL: nothing is known */
+    apr_array_header_t       *explained;     /* hie_explained_t, or NULL */
+} hie_find_t;
+
+/* Resource types, as a condition. */
+typedef struct {
+    int               n;
+    const hie_str_t  *names;
+    int               param;         /* 0: not one yet */
+} hie_find_types_t;
+
+void
+hie_find_init(hie_find_t *w, const hie_query_t *q, const hie_visible_t *v,
+              const hie_frequencies_t *f, apr_pool_t *pool);
+
+/* Parameters; each returns its number. */
+int
+hie_find_i64(hie_find_t *w, int64_t v);
+int
+hie_find_str(hie_find_t *w, hie_str_t s);
+int
+hie_find_keys(hie_find_t *w, const uint64_t *keys, int n);
+int
+hie_find_params(hie_find_t *w, const uint32_t *params, int n);
+int
+hie_find_strs(hie_find_t *w, const hie_str_t *s, int n);
+
+/* "a.type = …" */
+void
+hie_find_type_sql(hie_find_t *w, hie_find_types_t *types, const char *alias);
+/* " AND …": the row is current and visible. Every alias of hie.resource has
+ * it. */
+void
+hie_find_base_sql(hie_find_t *w, const char *alias);
+/* The columns of a row, and the row. */
+void
+hie_find_columns(hie_find_t *w, const char *alias, bool bodies);
+void
+hie_find_row(const PGresult *res, int i, apr_pool_t *pool, hie_row_t *row);
+/* A name that no other alias has. */
+const char *
+hie_find_alias(hie_find_t *w);
+
+
+/* matches.c: sets of criteria. */
+
+/* " FROM hie.resource a WHERE …", the best criterion by its index. */
+void
+hie_find_matches(hie_find_t *w, hie_find_types_t *types,
+                 const hie_criteria_t *c, const char *alias);
+/* " AND …" for all criteria, by no index. */
+void
+hie_find_conditions(hie_find_t *w, const hie_criteria_t *c,
+                    const char *alias);
+/* Rows that the best criterion leaves, and those that all leave together. */
+void
+hie_find_estimate(const hie_find_t *w, const hie_find_types_t *types,
+                  const hie_criteria_t *c, double *best, double *all);
+
+
+/* criteria.c: one criterion. */
+
+/* As a condition on the row under `alias`, by no index. */
+void
+hie_criterion_condition(hie_find_t *w, const hie_criterion_t *c,
+                        const char *alias);
+/* Is there an index that leads to what meets it? Which? NULL: none. */
+const char *
+hie_criterion_index(const hie_criterion_t *c);
+/* The same as a condition that this index serves. */
+void
+hie_criterion_indexed(hie_find_t *w, const hie_criterion_t *c,
+                      const char *alias);
+
+/* rows.c: criteria on dates, numbers, strings: conditions on the rows that
+ * belong to the resource under `alias`, or, without it, the set of places
+ * "SELECT …rid". */
+void
+hie_criterion_rows(hie_find_t *w, const hie_criterion_t *c,
+                   const char *alias);
+/* "SELECT …key" of the terms that are meant. */
+void
+hie_criterion_terms(hie_find_t *w, const hie_criterion_t *c);
+
+
+/* sort.c */
+
+/* The value of a sort key of the row under `alias`. */
+void
+hie_sort_value(hie_find_t *w, const hie_sort_t *s, const char *alias);
+/* " ORDER BY …" of columns s1, … and rid under `alias`. */
+void
+hie_sort_order(hie_find_t *w, const char *alias);
+/* The columns are behind the place of the page, or before it. */
+void
+hie_sort_behind(hie_find_t *w, const char *alias);
+/* The values of a row's place, from the column on. */
+void
+hie_sort_place(const hie_query_t *q, const PGresult *res, int row,
+               int col, hie_place_t *out);
+/* How a row is walked to in the order of the first key; false: by no index.
+ * "SELECT a.rid, a.type, … AS s1 … LIMIT $limit" */
+bool
+hie_sort_walks(const hie_query_t *q);
+void
+hie_sort_walk(hie_find_t *w, hie_find_types_t *types, int p_limit);
+
+
+/* frequency.c: how often types and tokens occur, by PostgreSQL's statistics,
+ * which are read again every minute. Good for a minute. */
+HIE_BLOCKING const hie_frequencies_t *
+hie_store_frequencies(hie_store_t *s);
+/* What is known already, for who holds a connection. */
+const hie_frequencies_t *
+hie_frequencies_known(hie_store_t *s);
+/* Rows that have the token; one that is not among the frequent ones is
+ * rare. */
+double
+hie_frequency_token(const hie_frequencies_t *f, uint64_t key);
+double
+hie_frequency_type(const hie_frequencies_t *f, hie_str_t type);
+
+#endif

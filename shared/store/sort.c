@@ -1,0 +1,416 @@
+/*
+ * The order of an answer: sort keys, then rid in the direction of the first.
+ * What has no value for a key comes last in both directions.
+ */
+
+#include "store/query.h"
+
+#include <apr_strings.h>
+
+
+/* "x = $n" or, of several types, "x = ANY ($n)". */
+static void
+add_slots(hie_find_t *w, const char *column, const uint32_t *params, int n)
+{
+    if (n == 1) {
+        hie_buf_addf(&w->sql, "%s = $%d::bigint", column,
+                     hie_find_i64(w, (int64_t) params[0]));
+    } else {
+        hie_buf_addf(&w->sql, "%s = ANY ($%d::bigint[])", column,
+                     hie_find_params(w, params, n));
+    }
+}
+
+
+/* The same of ref_params, which are integers with a sign. */
+static void
+add_references(hie_find_t *w, const uint32_t *params, int n)
+{
+    int  i;
+
+    hie_buf_addz(&w->sql, "u.param IN (");
+    for (i = 0; i < n; i++) {
+        hie_buf_addf(&w->sql, "%s$%d::bigint", i > 0 ? ", " : "",
+                     hie_find_i64(w, (int32_t) params[i]));
+    }
+    hie_buf_addc(&w->sql, ')');
+}
+
+
+static void
+add_rows_value(hie_find_t *w, const hie_sort_t *s, const char *table,
+               const char *low, const char *high, const char *alias)
+{
+    hie_buf_addf(&w->sql, "(SELECT %s FROM %s d WHERE d.rid = %s.rid AND ",
+                 s->descending ? high : low, table, alias);
+    add_slots(w, "d.slot", s->params, s->n);
+    hie_buf_addc(&w->sql, ')');
+}
+
+
+/* What is referred to, one by one: " FROM … t WHERE …", without an end. */
+static void
+add_targets(hie_find_t *w, const char *t, const uint32_t *params, int n,
+            const char *alias)
+{
+    hie_buf_addf(&w->sql, " FROM unnest(%s.ref_params, %s.ref_keys)"
+                 " AS u(param, key) JOIN hie.resource %s ON %s.key = u.key",
+                 alias, alias, t, t);
+    hie_find_base_sql(w, t);
+    hie_buf_addz(&w->sql, " WHERE ");
+    add_references(w, params, n);
+}
+
+
+static void
+add_value(hie_find_t *w, const hie_sort_t *s, const char *alias)
+{
+    const char  *least = s->descending ? "max" : "min";
+    const char  *t;
+
+    switch (s->kind) {
+    case HIE_SORT_ID:
+        hie_buf_addf(&w->sql, "%s.id", alias);
+        break;
+    case HIE_SORT_UPDATED:
+        hie_buf_addf(&w->sql, "%s.updated", alias);
+        break;
+    case HIE_SORT_STRING:
+        add_rows_value(w, s, "hie.resource_string", "min(d.value)",
+                       "max(d.value)", alias);
+        break;
+    case HIE_SORT_DATE:
+        add_rows_value(w, s, "hie.resource_date", "min(d.low)",
+                       "max(d.high)", alias);
+        break;
+    case HIE_SORT_NUMBER:
+        add_rows_value(w, s, "hie.resource_number",
+                       "min(coalesce(d.unit_low, d.low))",
+                       "max(coalesce(d.unit_high, d.high))", alias);
+        break;
+    case HIE_SORT_TERM:
+        hie_buf_addf(&w->sql, "(SELECT %s(d.value) FROM unnest(%s.tokens)"
+                     " AS k(key) JOIN hie.term d ON d.key = k.key WHERE ",
+                     least, alias);
+        add_slots(w, "d.slot", s->params, s->n);
+        hie_buf_addc(&w->sql, ')');
+        break;
+    case HIE_SORT_TARGET:
+        t = hie_find_alias(w);
+        hie_buf_addf(&w->sql, "(SELECT %s(%s.type || '/' || %s.id)", least, t,
+                     t);
+        add_targets(w, t, s->params, s->n, alias);
+        hie_buf_addc(&w->sql, ')');
+        break;
+    }
+}
+
+
+void
+hie_sort_value(hie_find_t *w, const hie_sort_t *s, const char *alias)
+{
+    const char  *t;
+
+    if (s->n_through == 0) {
+        add_value(w, s, alias);
+        return;
+    }
+
+    t = hie_find_alias(w);
+    hie_buf_addf(&w->sql, "(SELECT %s(v.x) FROM (SELECT ",
+                 s->descending ? "max" : "min");
+    add_value(w, s, t);
+    hie_buf_addz(&w->sql, " AS x");
+    add_targets(w, t, s->through, s->n_through, alias);
+    hie_buf_addz(&w->sql, ") v)");
+}
+
+
+static bool
+goes_down(const hie_query_t *q, const hie_sort_t *s)
+{
+    return s->descending != q->backwards;
+}
+
+
+static bool
+rid_goes_down(const hie_query_t *q)
+{
+    return q->n_sorts > 0 ? goes_down(q, &q->sorts[0]) : q->backwards;
+}
+
+
+void
+hie_sort_order(hie_find_t *w, const char *alias)
+{
+    const hie_query_t  *q = w->query;
+    int                 i;
+
+    hie_buf_addz(&w->sql, " ORDER BY ");
+    for (i = 0; i < q->n_sorts; i++) {
+        hie_buf_addf(&w->sql, "%s.s%d IS NULL%s, %s.s%d%s, ", alias, i + 1,
+                     q->backwards ? " DESC" : "", alias, i + 1,
+                     goes_down(q, &q->sorts[i]) ? " DESC" : "");
+    }
+    hie_buf_addf(&w->sql, "%s.rid%s", alias,
+                 rid_goes_down(q) ? " DESC" : "");
+}
+
+
+/* The value of a place as a parameter. */
+static const char *
+place_param(hie_find_t *w, const hie_sort_t *s, const hie_place_value_t *v)
+{
+    switch (s->kind) {
+    case HIE_SORT_DATE:
+        return apr_psprintf(w->pool, "$%d::bigint",
+                            hie_find_i64(w, v->number));
+    case HIE_SORT_UPDATED:
+        return apr_psprintf(w->pool, "$%d::timestamptz",
+                            hie_find_i64(w, v->number - HIE_PG_EPOCH));
+    case HIE_SORT_NUMBER:
+        return apr_psprintf(w->pool, "$%d::text::numeric",
+                            hie_find_str(w, v->text));
+    default:
+        return apr_psprintf(w->pool, "$%d::text", hie_find_str(w, v->text));
+    }
+}
+
+
+/* Key by key: behind, or equal and behind by the next. */
+static void
+add_behind(hie_find_t *w, const char *alias, int i)
+{
+    const hie_query_t        *q = w->query;
+    const hie_place_value_t  *v;
+    const char               *p;
+
+    if (i == q->n_sorts) {
+        hie_buf_addf(&w->sql, "%s.rid %s $%d::bigint", alias,
+                     rid_goes_down(q) ? "<" : ">",
+                     hie_find_i64(w, q->after->rid));
+        return;
+    }
+
+    v = &q->after->values[i];
+    if (v->missing) {
+        hie_buf_addf(&w->sql, q->backwards
+                     ? "(%s.s%d IS NOT NULL OR %s.s%d IS NULL AND "
+                     : "(false AND %s.s%d IS NULL OR %s.s%d IS NULL AND ",
+                     alias, i + 1, alias, i + 1);
+    } else {
+        p = place_param(w, &q->sorts[i], v);
+        hie_buf_addf(&w->sql, "(%s.s%d %s %s", alias, i + 1,
+                     goes_down(q, &q->sorts[i]) ? "<" : ">", p);
+        if (!q->backwards) {
+            hie_buf_addf(&w->sql, " OR %s.s%d IS NULL", alias, i + 1);
+        }
+        hie_buf_addf(&w->sql, " OR %s.s%d = %s AND ", alias, i + 1, p);
+    }
+    add_behind(w, alias, i + 1);
+    hie_buf_addc(&w->sql, ')');
+}
+
+
+void
+hie_sort_behind(hie_find_t *w, const char *alias)
+{
+    add_behind(w, alias, 0);
+}
+
+
+void
+hie_sort_place(const hie_query_t *q, const PGresult *res, int row,
+               int col, hie_place_t *out)
+{
+    hie_place_value_t  *v;
+    int                 i;
+
+    out->n = q->n_sorts;
+    for (i = 0; i < q->n_sorts; i++) {
+        v = &out->values[i];
+        *v = (hie_place_value_t) { 0 };
+        v->missing = PQgetisnull(res, row, col + i);
+        if (v->missing) {
+            continue;
+        }
+        switch (q->sorts[i].kind) {
+        case HIE_SORT_DATE:
+            v->number = hie_result_i64(res, row, col + i);
+            break;
+        case HIE_SORT_UPDATED:
+            v->number = hie_result_time(res, row, col + i);
+            break;
+        default:
+            v->text = hie_result_str(res, row, col + i);
+            break;
+        }
+    }
+}
+
+
+/*
+ * Walks. The index of the first key gives the order; each row that it leads
+ * to is looked at until the page is full.
+ */
+typedef struct {
+    const char  *table;
+    const char  *column;
+    const char  *first;          /* (e) another row of the resource is first */
+} walk_t;
+
+static const walk_t *
+walk_of(const hie_sort_t *s)
+{
+    static const walk_t  up[] = {
+        { "hie.resource_date", "low", "(e.low, e.high) < (d.low, d.high)" },
+        { "hie.resource_string", "value", "e.value < d.value" }
+    };
+    static const walk_t  down[] = {
+        { "hie.resource_date", "high", "(e.high, e.low) > (d.high, d.low)" },
+        { "hie.resource_string", "value", "e.value > d.value" }
+    };
+
+    return &(s->descending ? down : up)[s->kind == HIE_SORT_STRING];
+}
+
+
+bool
+hie_sort_walks(const hie_query_t *q)
+{
+    const hie_sort_t  *s = q->sorts;
+
+    if (q->n_types != 1 || q->n_sorts > 1) {
+        return false;
+    }
+    return q->n_sorts == 0
+           || (s->n_through == 0
+               && (s->kind == HIE_SORT_UPDATED
+                   || ((s->kind == HIE_SORT_DATE
+                        || s->kind == HIE_SORT_STRING) && s->n == 1)));
+}
+
+
+/* By rid, or by the time of the last change: the table's own indexes. */
+static void
+walk_table(hie_find_t *w, hie_find_types_t *types, int p_limit)
+{
+    const hie_query_t  *q = w->query;
+    const char         *down = rid_goes_down(q) ? " DESC" : "";
+    bool                timed = q->n_sorts > 0;
+
+    hie_buf_addf(&w->sql, "SELECT r.rid, r.type%s FROM hie.resource r WHERE ",
+                 timed ? ", r.updated AS s1" : "");
+    hie_find_type_sql(w, types, "r");
+    if (q->after != NULL && timed) {
+        const char  *p = place_param(w, q->sorts, &q->after->values[0]);
+
+        hie_buf_addf(&w->sql, " AND (r.updated, r.rid) %s (%s, $%d::bigint)",
+                     rid_goes_down(q) ? "<" : ">", p,
+                     hie_find_i64(w, q->after->rid));
+    } else if (q->after != NULL) {
+        hie_buf_addf(&w->sql, " AND r.rid %s $%d::bigint",
+                     rid_goes_down(q) ? "<" : ">",
+                     hie_find_i64(w, q->after->rid));
+    }
+    hie_find_base_sql(w, "r");
+    hie_find_conditions(w, q->criteria, "r");
+    hie_buf_addf(&w->sql, " ORDER BY r.type%s, %sr.rid%s"
+                 " LIMIT $%d::bigint", down,
+                 !timed ? "" : down[0] != '\0' ? "r.updated DESC, "
+                                               : "r.updated, ",
+                 down, p_limit);
+}
+
+
+static void
+walk_values(hie_find_t *w, hie_find_types_t *types, const walk_t *k,
+            int p_limit)
+{
+    const hie_query_t  *q = w->query;
+    const char         *down = rid_goes_down(q) ? " DESC" : "";
+    const char         *p;
+    int                 slot = hie_find_i64(w, (int64_t) q->sorts->params[0]);
+
+    hie_buf_addf(&w->sql, "(SELECT d.rid, r.type, d.%s AS s1 FROM %s d"
+                 " CROSS JOIN LATERAL (SELECT r.type FROM hie.resource r"
+                 " WHERE r.rid = d.rid AND ", k->column, k->table);
+    hie_find_type_sql(w, types, "r");
+    hie_find_base_sql(w, "r");
+    hie_find_conditions(w, q->criteria, "r");
+    hie_buf_addf(&w->sql, " OFFSET 0) r WHERE d.slot = $%d::bigint AND"
+                 " NOT EXISTS (SELECT FROM %s e WHERE e.rid = d.rid"
+                 " AND e.slot = d.slot AND %s OFFSET 0)", slot, k->table,
+                 k->first);
+    if (q->after != NULL && !q->after->values[0].missing) {
+        p = place_param(w, q->sorts, &q->after->values[0]);
+        hie_buf_addf(&w->sql, " AND (d.%s, d.rid) %s (%s, $%d::bigint)",
+                     k->column, rid_goes_down(q) ? "<" : ">", p,
+                     hie_find_i64(w, q->after->rid));
+    }
+    hie_buf_addf(&w->sql, " ORDER BY d.%s%s, d.rid%s LIMIT $%d::bigint)",
+                 k->column, down, down, p_limit);
+}
+
+
+/* Those that have no value, in the order of rid. */
+static void
+walk_missing(hie_find_t *w, hie_find_types_t *types, const walk_t *k,
+             int p_limit)
+{
+    const hie_query_t  *q = w->query;
+
+    hie_buf_addf(&w->sql, "(SELECT r.rid, r.type, NULL AS s1"
+                 " FROM hie.resource r WHERE ");
+    hie_find_type_sql(w, types, "r");
+    if (q->after != NULL && q->after->values[0].missing) {
+        hie_buf_addf(&w->sql, " AND r.rid %s $%d::bigint",
+                     rid_goes_down(q) ? "<" : ">",
+                     hie_find_i64(w, q->after->rid));
+    }
+    hie_find_base_sql(w, "r");
+    hie_buf_addf(&w->sql, " AND NOT EXISTS (SELECT FROM %s e"
+                 " WHERE e.rid = r.rid AND e.slot = $%d::bigint OFFSET 0)",
+                 k->table, hie_find_i64(w, (int64_t) q->sorts->params[0]));
+    hie_find_conditions(w, q->criteria, "r");
+    hie_buf_addf(&w->sql, " ORDER BY r.type%s, r.rid%s LIMIT $%d::bigint)",
+                 rid_goes_down(q) ? " DESC" : "",
+                 rid_goes_down(q) ? " DESC" : "", p_limit);
+}
+
+
+void
+hie_sort_walk(hie_find_t *w, hie_find_types_t *types, int p_limit)
+{
+    const hie_query_t  *q = w->query;
+    const walk_t       *k;
+    bool                at_missing;
+
+    if (q->n_sorts == 0 || q->sorts->kind == HIE_SORT_UPDATED) {
+        walk_table(w, types, p_limit);
+        return;
+    }
+
+    k = walk_of(q->sorts);
+    at_missing = q->after != NULL && q->after->values[0].missing;
+    if (q->after != NULL && at_missing != q->backwards) {
+        /* the other part is on the other side of the place */
+        if (at_missing) {
+            walk_missing(w, types, k, p_limit);
+        } else {
+            walk_values(w, types, k, p_limit);
+        }
+        return;
+    }
+
+    if (q->backwards) {
+        walk_missing(w, types, k, p_limit);
+        hie_buf_addz(&w->sql, " UNION ALL ");
+        walk_values(w, types, k, p_limit);
+    } else {
+        walk_values(w, types, k, p_limit);
+        hie_buf_addz(&w->sql, " UNION ALL ");
+        walk_missing(w, types, k, p_limit);
+    }
+    hie_buf_addf(&w->sql, " LIMIT $%d::bigint", p_limit);
+}
