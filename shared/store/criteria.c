@@ -482,10 +482,15 @@ positive(hie_find_t *w, const hie_criterion_t *c, const char *alias)
 }
 
 
+/* Codes that nobody has looked up are met by nothing, negated or not. */
 void
 hie_criterion_condition(hie_find_t *w, const hie_criterion_t *c,
                         const char *alias)
 {
+    if (c->kind == HIE_CRITERION_CODES) {
+        hie_buf_addz(&w->sql, "false");
+        return;
+    }
     if (c->negate) {
         hie_buf_addz(&w->sql, "NOT (");
     }
