@@ -1774,7 +1774,7 @@ const hie_search_param_t  hie_search_params[] = {
     { "din", HIE_TYPE_Device,
       HIE_SEARCH_TOKEN, 0, 24, 0, 0,
       "Device.extension('http://hl7.org/fhir/SearchParameter/device-ext"
-      "ensions-Device-din')",
+      "ensions-Device-din').value",
       P("device-extensions-Device-din") },
     { "identifier", HIE_TYPE_Device,
       HIE_SEARCH_TOKEN, 0, 24, 0, 0,
@@ -1944,7 +1944,8 @@ const hie_search_param_t  hie_search_params[] = {
     { "assessed-condition", HIE_TYPE_DiagnosticReport,
       HIE_SEARCH_REFERENCE, 0, 24, 0, 0,
       "DiagnosticReport.extension('http://hl7.org/fhir/StructureDefinit"
-      "ion/DiagnosticReport-geneticsAssessedCondition')",
+      "ion/DiagnosticReport-geneticsAssessedCondition').value.ofType(Re"
+      "ference)",
       P("diagnosticreport-genetic-DiagnosticReport-assessed-condition") },
     { "based-on", HIE_TYPE_DiagnosticReport,
       HIE_SEARCH_REFERENCE, 0, 24, 328, 5,
@@ -4519,7 +4520,7 @@ const hie_search_param_t  hie_search_params[] = {
     { "amino-acid-change", HIE_TYPE_Observation,
       HIE_SEARCH_STRING, 0, 84, 0, 0,
       "Observation.extension('http://hl7.org/fhir/StructureDefinition/o"
-      "bservation-geneticsAminoAcidChangeName')",
+      "bservation-geneticsAminoAcidChangeName').value",
       P("observation-genetic-Observation-amino-acid-change") },
     { "based-on", HIE_TYPE_Observation,
       HIE_SEARCH_REFERENCE, 0, 84, 449, 6,
@@ -4622,7 +4623,7 @@ const hie_search_param_t  hie_search_params[] = {
     { "dna-variant", HIE_TYPE_Observation,
       HIE_SEARCH_STRING, 0, 100, 0, 0,
       "Observation.extension('http://hl7.org/fhir/StructureDefinition/o"
-      "bservation-geneticsDnaVariant')",
+      "bservation-geneticsDnaVariant').value",
       P("observation-genetic-Observation-dna-variant") },
     { "encounter", HIE_TYPE_Observation,
       HIE_SEARCH_REFERENCE, 0, 100, 237, 2,
@@ -4635,17 +4636,17 @@ const hie_search_param_t  hie_search_params[] = {
     { "gene-amino-acid-change", HIE_TYPE_Observation,
       HIE_SEARCH_STRING, 0, 100, 0, 0,
       "Observation.extension('http://hl7.org/fhir/StructureDefinition/o"
-      "bservation-geneticsAminoAcidChangeName')",
+      "bservation-geneticsAminoAcidChangeName').value",
       P("observation-genetic-Observation-gene-amino-acid-change") },
     { "gene-dnavariant", HIE_TYPE_Observation,
       HIE_SEARCH_STRING, 0, 100, 0, 0,
       "Observation.extension('http://hl7.org/fhir/StructureDefinition/o"
-      "bservation-geneticsDnaVariant')",
+      "bservation-geneticsDnaVariant').value",
       P("observation-genetic-Observation-gene-dnavariant") },
     { "gene-identifier", HIE_TYPE_Observation,
       HIE_SEARCH_TOKEN, 0, 100, 0, 0,
       "Observation.extension('http://hl7.org/fhir/StructureDefinition/o"
-      "bservation-geneticsGene')",
+      "bservation-geneticsGene').value",
       P("observation-genetic-Observation-gene-identifier") },
     { "has-member", HIE_TYPE_Observation,
       HIE_SEARCH_REFERENCE, 0, 100, 461, 3,
@@ -4974,7 +4975,7 @@ const hie_search_param_t  hie_search_params[] = {
     { "mothersMaidenName", HIE_TYPE_Patient,
       HIE_SEARCH_STRING, 0, 104, 0, 0,
       "Patient.extension('http://hl7.org/fhir/StructureDefinition/patie"
-      "nt-extensions-Patient-mothersMaidenName')",
+      "nt-mothersMaidenName').value",
       P("patient-extensions-Patient-mothersMaidenName") },
     { "name", HIE_TYPE_Patient,
       HIE_SEARCH_STRING, 0, 104, 0, 0,
@@ -6991,8 +6992,8 @@ const hie_search_component_t  hie_search_components[] = {
     { 332, "value.ofType(Quantity) | value.ofType(Range)" },
     { 333, "code" },
     { 331, "value.ofType(CodeableConcept)" },
-    { 526, "code" },
-    { 527, "target" },
+    { 526, "target" },
+    { 527, "code" },
     { 536, "code" },
     { 535, "value.ofType(Quantity) | value.ofType(Range)" },
     { 536, "code" },
@@ -7054,7 +7055,7 @@ const hie_search_component_t  hie_search_components[] = {
     { 1119, "code" },
     { 1155, "value.ofType(CodeableConcept)" },
     { 1119, "code" },
-    { 1156, "value.ofType(DateTime) | value.ofType(Period)" },
+    { 1156, "value.ofType(dateTime) | value.ofType(Period)" },
     { 1119, "code" },
     { 1157, "value.ofType(Quantity)" },
     { 1119, "code" },
