@@ -28,12 +28,14 @@ look(const hie_criterion_t *c, int depth)
 {
     int  i, k;
 
-    require(c->n > 0 && depth < 10);
+    require((c->n > 0 || c->kind == HIE_CRITERION_TOKENS) && depth < 10);
     for (i = 0; i < c->n; i++) {
         switch (c->kind) {
         case HIE_CRITERION_STRINGS:
+        case HIE_CRITERION_TERMS:
         case HIE_CRITERION_TEXT:
-            require(c->texts[i].value.len > 0);
+            require(c->texts[i].value.len > 0
+                    && c->texts[i].value.len <= HIE_SEARCH_TEXT_MAX);
             break;
 
         case HIE_CRITERION_DATES:
@@ -95,7 +97,8 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     if (rc == HIE_OK) {
         look(&c, 0);
     } else {
-        require((rc == HIE_INVALID || rc == HIE_NOT_FOUND)
+        require((rc == HIE_INVALID || rc == HIE_NOT_FOUND
+                 || rc == HIE_TOO_COSTLY)
                 && err.detail[0] != '\0');
     }
 

@@ -7,11 +7,9 @@
 
 #include <string.h>
 
-#include <apr_strings.h>
-
-static hie_rc_t
-parse(const hie_criterion_parse_t *outer, hie_type_t type, hie_str_t name,
-      hie_criterion_t *out);
+/* Names that are looked up for one criterion. References to anything have 145
+ * ways, and so have these again. */
+#define WAYS_MAX  4096
 
 
 static hie_rc_t
@@ -33,6 +31,16 @@ too_deep(const hie_criterion_parse_t *p)
 }
 
 
+static hie_rc_t
+too_wide(const hie_criterion_parse_t *p)
+{
+    return hie_fail(p->err, HIE_TOO_COSTLY, "",
+                    "search parameter \"%.*s\" leads through too many types: "
+                    "name them, as in [reference]:[type].[parameter]",
+                    HIE_PRISTR(p->whole));
+}
+
+
 static hie_criteria_t *
 one_criterion(apr_pool_t *pool)
 {
@@ -45,7 +53,17 @@ one_criterion(apr_pool_t *pool)
 }
 
 
-/* One way of a chain. HIE_NOT_FOUND: not through this type. */
+static void
+set_chains(hie_criterion_t *c, hie_criterion_kind_t kind,
+           apr_array_header_t *chains)
+{
+    c->kind = kind;
+    c->n = chains->nelts;
+    c->chains = (hie_chain_t *) chains->elts;
+}
+
+
+/* One way of a chain: what is there must meet the rest. */
 static hie_rc_t
 follow(const hie_criterion_parse_t *p, hie_type_t type, hie_str_t rest,
        apr_array_header_t *chains)
@@ -55,11 +73,12 @@ follow(const hie_criterion_parse_t *p, hie_type_t type, hie_str_t rest,
     hie_criteria_t  *inner;
 
     inner = one_criterion(p->pool);
-    rc = parse(p, type, rest, inner->criteria);
+    rc = hie_criterion_parse(p, type, rest, inner->criteria);
     if (rc == HIE_OK) {
         chain = apr_array_push(chains);
         chain->param = p->out->def->key;
         chain->type = type;
+        chain->canonical = p->out->def->by_url;
         chain->criteria = inner;
     }
 
@@ -67,15 +86,16 @@ follow(const hie_criterion_parse_t *p, hie_type_t type, hie_str_t rest,
 }
 
 
-/* Through all types that the reference may lead to: those that do not have
- * the parameter are none of the ways. */
+/* Through all types that the reference may lead to. One that does not have
+ * the parameter, or has one of another kind, is none of the ways. */
 static hie_rc_t
 follow_all(const hie_criterion_parse_t *p, hie_str_t rest,
            apr_array_header_t *chains)
 {
-    hie_rc_t    rc;
+    hie_rc_t    rc, worst;
     hie_type_t  type;
 
+    worst = HIE_NOT_FOUND;
     for (type = 1; type < hie_n_types; type++) {
         if (hie_types[type].kind != HIE_KIND_RESOURCE
             || hie_types[type].abstract
@@ -85,18 +105,21 @@ follow_all(const hie_criterion_parse_t *p, hie_str_t rest,
         }
 
         rc = follow(p, type, rest, chains);
-        if (rc != HIE_OK && rc != HIE_NOT_FOUND) {
+        if (rc != HIE_OK && rc != HIE_NOT_FOUND && rc != HIE_INVALID) {
             return rc;
         }
+
+        worst = rc == HIE_INVALID ? rc : worst;
     }
 
-    if (chains->nelts == 0) {
-        return hie_fail(p->err, HIE_NOT_FOUND, "",
-                        "search parameter \"%.*s\": no type that it leads to "
-                        "has it", HIE_PRISTR(p->whole));
+    if (chains->nelts > 0) {
+        return HIE_OK;
     }
 
-    return HIE_OK;
+    return hie_fail(p->err, worst, "",
+                    "search parameter \"%.*s\": no type that it leads to has "
+                    "\"%.*s\"%s", HIE_PRISTR(p->whole), HIE_PRISTR(rest),
+                    worst == HIE_INVALID ? " with such a value" : "");
 }
 
 
@@ -115,23 +138,19 @@ parse_chain(hie_criterion_parse_t *p, hie_str_t rest)
     }
 
     chains = apr_array_make(p->pool, 2, sizeof(hie_chain_t));
-    if (p->modifier.ptr == NULL) {
-        rc = follow_all(p, rest, chains);
-
-    } else {
+    type = hie_search_only_target(p->out->def);
+    if (p->modifier.ptr != NULL) {
         type = hie_criterion_type(p);
         if (type == HIE_TYPE_NONE
             || !hie_criterion_target(p->out->def, type))
         {
             return hie_criterion_modifier(p);
         }
-
-        rc = follow(p, type, rest, chains);
     }
 
-    p->out->kind = HIE_CRITERION_CHAIN;
-    p->out->n = chains->nelts;
-    p->out->chains = (hie_chain_t *) chains->elts;
+    rc = type != HIE_TYPE_NONE ? follow(p, type, rest, chains)
+                               : follow_all(p, rest, chains);
+    set_chains(p->out, HIE_CRITERION_CHAIN, chains);
     return rc;
 }
 
@@ -140,11 +159,11 @@ parse_chain(hie_criterion_parse_t *p, hie_str_t rest)
 static hie_rc_t
 parse_has(hie_criterion_parse_t *p, hie_str_t rest)
 {
-    hie_rc_t             rc;
-    hie_str_t            name, code;
-    hie_type_t           from;
-    const hie_parameter_t   *def;
-    apr_array_header_t  *chains;
+    hie_rc_t                rc;
+    hie_str_t               name, code;
+    hie_type_t              from;
+    const hie_parameter_t  *def;
+    apr_array_header_t     *chains;
 
     name = hie_str_split(rest, ':', &rest);
     code = hie_str_split(rest, ':', &rest);
@@ -175,18 +194,31 @@ parse_has(hie_criterion_parse_t *p, hie_str_t rest)
     chains = apr_array_make(p->pool, 1, sizeof(hie_chain_t));
     p->out->def = def;
     rc = follow(p, from, rest, chains);
-    p->out->kind = HIE_CRITERION_HAS;
-    p->out->n = chains->nelts;
-    p->out->chains = (hie_chain_t *) chains->elts;
+    set_chains(p->out, HIE_CRITERION_HAS, chains);
+    return rc;
+}
+
+
+/* R4 section 3.1.1.4.16: what the List of this id has as an item. */
+static hie_rc_t
+parse_list(hie_criterion_parse_t *p)
+{
+    hie_rc_t             rc;
+    apr_array_header_t  *chains;
+
+    chains = apr_array_make(p->pool, 1, sizeof(hie_chain_t));
+    p->out->def = hie_search_param(p->s, HIE_TYPE_List, HIE_STR("item"));
+    rc = follow(p, HIE_TYPE_List, HIE_STR("_id"), chains);
+    set_chains(p->out, HIE_CRITERION_HAS, chains);
     return rc;
 }
 
 
 /* The name up to the first dot, with its modifier; what is behind the dot is
  * the rest of a chain. */
-static hie_rc_t
-parse(const hie_criterion_parse_t *outer, hie_type_t type, hie_str_t name,
-      hie_criterion_t *out)
+hie_rc_t
+hie_criterion_parse(const hie_criterion_parse_t *outer, hie_type_t type,
+                    hie_str_t name, hie_criterion_t *out)
 {
     hie_str_t              head, code, rest;
     hie_criterion_parse_t  p = *outer;
@@ -194,15 +226,24 @@ parse(const hie_criterion_parse_t *outer, hie_type_t type, hie_str_t name,
     p.type = type;
     p.out = out;
     p.depth++;
+    p.modifier = HIE_STR_NONE;
     memset(out, 0, sizeof(*out));
     if (p.depth > p.rules->max_depth + 1) {
         return too_deep(&p);
+    }
+
+    if ((*p.ways)++ == WAYS_MAX) {
+        return too_wide(&p);
     }
 
     if (hie_str_starts(name, "_has:")) {
         name.ptr += sizeof("_has:") - 1;
         name.len -= sizeof("_has:") - 1;
         return parse_has(&p, name);
+    }
+
+    if (hie_str_eqz(name, "_list")) {
+        return parse_list(&p);
     }
 
     head = hie_str_split(name, '.', &rest);
@@ -222,14 +263,111 @@ hie_search_criterion(hie_search_t *s, hie_type_t type, hie_str_t name,
                      apr_pool_t *pool, hie_criterion_t *out,
                      hie_error_t *err)
 {
+    return hie_search_criterion_of(s, &type, 1, name, value, rules, pool, out,
+                                   err);
+}
+
+
+/*
+ * Several types.
+ */
+
+/* What one alternative takes; 0: they do not hang on the type. */
+static size_t
+size_of(const hie_criterion_t *c)
+{
+    switch (c->kind) {
+    case HIE_CRITERION_TOKENS:
+        return sizeof(*c->keys);
+
+    case HIE_CRITERION_STRINGS:
+    case HIE_CRITERION_TERMS:
+        return sizeof(*c->texts);
+
+    case HIE_CRITERION_DATES:
+        return sizeof(*c->dates);
+
+    case HIE_CRITERION_NUMBERS:
+        return sizeof(*c->numbers);
+
+    case HIE_CRITERION_NEAR:
+        return sizeof(*c->places);
+
+    case HIE_CRITERION_CHAIN:
+        return sizeof(*c->chains);
+
+    default:
+        return 0;
+    }
+}
+
+
+static const void *
+joined(apr_pool_t *pool, const void *a, int n_a, const void *b, int n_b,
+       size_t size)
+{
+    char  *both;
+
+    both = apr_palloc(pool, size * (size_t) (n_a + n_b) + 1);
+    memcpy(both, a, size * (size_t) n_a);
+    memcpy(both + size * (size_t) n_a, b, size * (size_t) n_b);
+    return both;
+}
+
+
+static hie_rc_t
+merge(hie_criterion_parse_t *p, hie_criterion_t *out,
+      const hie_criterion_t *more)
+{
+    size_t  size;
+
+    if (out->kind != more->kind || out->def->kind != more->def->kind) {
+        return hie_fail(p->err, HIE_INVALID, "",
+                        "search parameter \"%.*s\" is another kind of "
+                        "parameter in %s than in %s", HIE_PRISTR(p->whole),
+                        hie_types[more->def->type].name,
+                        hie_types[out->def->type].name);
+    }
+
+    size = size_of(out);
+    if (size > 0) {
+        out->keys = (void *) joined(p->pool, out->keys, out->n, more->keys,
+                                    more->n, size);
+        out->n += more->n;
+
+    } else if (out->kind == HIE_CRITERION_CODES) {
+        out->params = joined(p->pool, out->params, out->n_params, more->params,
+                             more->n_params, sizeof(*out->params));
+        out->n_params += more->n_params;
+    }
+
+    return HIE_OK;
+}
+
+
+hie_rc_t
+hie_search_criterion_of(hie_search_t *s, const hie_type_t *types, int n_types,
+                        hie_str_t name, hie_str_t value,
+                        const hie_search_rules_t *rules, apr_pool_t *pool,
+                        hie_criterion_t *out, hie_error_t *err)
+{
+    int                    i, ways;
     hie_rc_t               rc;
+    hie_criterion_t        more;
     hie_criterion_parse_t  p = {
-        .s = s, .type = type, .rules = rules, .pool = pool, .whole = name,
+        .s = s, .rules = rules, .ways = &ways, .pool = pool, .whole = name,
         .value = value, .err = err
     };
 
-    rc = parse(&p, type, name, out);
-    out->source = hie_str(apr_psprintf(pool, "%.*s=%.*s", HIE_PRISTR(name),
-                                       HIE_PRISTR(value)));
+    ways = 0;
+    rc = hie_criterion_parse(&p, types[0], name, out);
+    for (i = 1; rc == HIE_OK && i < n_types; i++) {
+        rc = hie_criterion_parse(&p, types[i], name, &more);
+        if (rc == HIE_OK) {
+            rc = merge(&p, out, &more);
+        }
+    }
+
+    out->source = hie_forms_join(pool, name, "=", value);
     return rc;
 }

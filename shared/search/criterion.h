@@ -12,6 +12,7 @@ typedef struct {
     hie_type_t                 type;       /* among whose resources */
     const hie_search_rules_t  *rules;
     int                        depth;
+    int                       *ways;       /* of the whole that may be tried */
     apr_pool_t                *pool;
     hie_str_t                  whole;      /* the name as sent, for errors */
     hie_str_t                  modifier;   /* ptr NULL: none */
@@ -84,5 +85,12 @@ hie_criterion_target(const hie_parameter_t *def, hie_type_t type);
 /* composite.c */
 hie_rc_t
 hie_criterion_composite(hie_criterion_parse_t *p);
+
+
+/* criterion.c: `out` of one parameter, of resources of a type. `outer` is the
+ * criterion around it, or has what is common to all. */
+hie_rc_t
+hie_criterion_parse(const hie_criterion_parse_t *outer, hie_type_t type,
+                    hie_str_t name, hie_criterion_t *out);
 
 #endif

@@ -415,17 +415,21 @@ read_literal(hie_criterion_parse_t *p, hie_str_t text, hie_str_t type,
 static hie_rc_t
 read_reference(hie_criterion_parse_t *p, hie_str_t value, referred_t *out)
 {
-    hie_str_t  text, type;
+    hie_str_t   text;
+    hie_type_t  type;
 
     memset(out, 0, sizeof(*out));
     text = hie_search_plain(p->pool, value);
-    type = p->modifier.ptr != NULL
-           ? hie_str(hie_types[hie_criterion_type(p)].name) : HIE_STR_NONE;
+    type = p->modifier.ptr != NULL ? hie_criterion_type(p) : HIE_TYPE_NONE;
     if (!hie_fhir_is_id(text)) {
-        return read_literal(p, text, type, out);
+        return read_literal(p, text, hie_str(hie_types[type].name), out);
     }
 
-    out->type = type;
+    if (type == HIE_TYPE_NONE) {
+        type = hie_search_only_target(p->out->def);
+    }
+
+    out->type = hie_str(hie_types[type].name);
     out->id = text;
     return HIE_OK;
 }

@@ -138,13 +138,29 @@ hie_forms_typed(hie_indexer_t *ix, const hie_fhirpath_item_t *item,
  * References.
  */
 
-/* "Type/id" of our own and of other servers alike, without the version; for
- * our own "/id" too, by which a search finds it without the type. */
+/* "Type/id" of our own and of other servers alike, without the version. By
+ * "/id" a search finds what is ours without the type; a parameter that leads to
+ * one type only needs no such form. */
+static void
+local_forms(hie_indexer_t *ix, hie_str_t type, hie_str_t id, hie_form_fn *fn,
+            hie_target_fn *target)
+{
+    if (target == NULL || hie_search_only_target(ix->param) == HIE_TYPE_NONE) {
+        fn(ix, hie_forms_join(ix->pool, HIE_STR("/"), "", id));
+    }
+
+    if (target != NULL) {
+        target(ix, type, id);
+    } else {
+        fn(ix, hie_forms_join(ix->pool, type, "/", id));
+    }
+}
+
+
 static void
 literal_forms(hie_indexer_t *ix, hie_str_t text, hie_form_fn *fn,
               hie_target_fn *target)
 {
-    hie_str_t        form;
     hie_reference_t  ref;
 
     if (!hie_fhir_reference(text, ix->base, &ref) || text.ptr[0] == '#') {
@@ -153,26 +169,14 @@ literal_forms(hie_indexer_t *ix, hie_str_t text, hie_form_fn *fn,
 
     if (ref.type.len == 0) {
         fn(ix, text);
-        return;
-    }
 
-    if (!ref.local) {
-        form.ptr = text.ptr;
-        form.len = (size_t) (ref.id.ptr + ref.id.len - text.ptr);
-        fn(ix, form);
-        return;
-    }
+    } else if (ref.local) {
+        local_forms(ix, ref.type, ref.id, fn, target);
 
-    /* the type stands before the id with one slash between */
-    fn(ix, (hie_str_t) { ref.id.ptr - 1, ref.id.len + 1 });
-    if (target != NULL) {
-        target(ix, ref.type, ref.id);
-        return;
+    } else {
+        text.len = (size_t) (ref.id.ptr + ref.id.len - text.ptr);
+        fn(ix, text);
     }
-
-    form.ptr = ref.id.ptr - ref.type.len - 1;
-    form.len = ref.type.len + 1 + ref.id.len;
-    fn(ix, form);
 }
 
 
@@ -213,19 +217,11 @@ static void
 inline_forms(hie_indexer_t *ix, const hie_fhirpath_item_t *item,
              hie_form_fn *fn, hie_target_fn *target)
 {
-    hie_str_t  id, type;
+    hie_str_t  id;
 
     id = get(ix, item, "id");
-    if (!hie_fhir_is_id(id)) {
-        return;
-    }
-
-    type = hie_str(hie_types[item->type].name);
-    fn(ix, hie_forms_join(ix->pool, HIE_STR("/"), "", id));
-    if (target != NULL) {
-        target(ix, type, id);
-    } else {
-        fn(ix, hie_forms_join(ix->pool, type, "/", id));
+    if (hie_fhir_is_id(id)) {
+        local_forms(ix, hie_str(hie_types[item->type].name), id, fn, target);
     }
 }
 

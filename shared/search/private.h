@@ -17,6 +17,34 @@
 /* Components of a composite. */
 #define HIE_SEARCH_PARTS  3
 
+/* path.c: a path by elements. */
+#define HIE_SEARCH_STEPS  6
+#define HIE_SEARCH_PATHS  64      /* the ways of one alternative */
+
+typedef struct {
+    hie_type_t  refers_to;       /* where(resolve() is …); or */
+    hie_str_t   member;          /* where(member = value) */
+    hie_str_t   value;
+} hie_search_filter_t;
+
+typedef struct {
+    const hie_element_t        *element;
+    const hie_search_filter_t  *filter;   /* or NULL */
+} hie_search_step_t;
+
+typedef struct {
+    int                n;
+    hie_type_t         type;     /* of the values */
+    hie_search_step_t  steps[HIE_SEARCH_STEPS];
+} hie_search_path_t;
+
+/* All ways of an expression from a value of the type. False: it is more than
+ * paths. */
+bool
+hie_search_paths(apr_pool_t *pool, apr_pool_t *scratch, hie_type_t type,
+                 hie_str_t expression, const hie_search_path_t **out, int *n);
+
+
 /* How the values of a parameter are got out of a resource. */
 typedef struct {
     hie_fhirpath_t     *program;     /* from a value of the composite */
@@ -26,6 +54,8 @@ typedef struct {
 typedef struct {
     hie_parameter_t         param;
     hie_fhirpath_t     *program;     /* NULL: not of an element */
+    int                 n_paths;     /* the same as paths, where it is no */
+    const hie_search_path_t  *paths; /* more; else 0 */
     int                 n_parts;     /* of a composite */
     hie_search_part_t  *parts;
 } hie_search_plan_t;
@@ -42,6 +72,9 @@ hie_search_type(hie_search_t *s, hie_type_t type);
 /* NULL: none of this code. */
 const hie_search_plan_t *
 hie_search_plan(const hie_search_type_t *t, hie_str_t code);
+/* The type that a reference parameter leads to, if it is one only. */
+hie_type_t
+hie_search_only_target(const hie_parameter_t *param);
 /* _id and _lastUpdated: they stand in the row and have no values. */
 bool
 hie_search_in_row(const hie_parameter_t *param);

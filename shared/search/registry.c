@@ -115,6 +115,43 @@ compile(hie_search_t *s, hie_type_t type, const char *expression)
 }
 
 
+/* R4 section 2.1.1.3: what a canonical leads to is found by its url. */
+static bool
+refers_by_url(const hie_search_plan_t *plan)
+{
+    int  i;
+
+    if (plan->param.kind != HIE_SEARCH_REFERENCE) {
+        return false;
+    }
+
+    for (i = 0; i < plan->n_paths; i++) {
+        if (hie_types[plan->paths[i].type].kind == HIE_KIND_PRIMITIVE) {
+            return true;
+        }
+    }
+
+    return false;
+}
+
+
+static void
+set_paths(hie_search_t *s, hie_search_plan_t *plan, const char *expression)
+{
+    apr_pool_t  *scratch;
+
+    apr_pool_create(&scratch, s->pool);
+    if (!hie_search_paths(s->pool, scratch, plan->param.type,
+                          hie_str(expression), &plan->paths, &plan->n_paths))
+    {
+        plan->n_paths = 0;
+    }
+
+    apr_pool_destroy(scratch);
+    plan->param.by_url = refers_by_url(plan);
+}
+
+
 static uint32_t
 text_key(hie_search_t *s, hie_type_t type, const char *code)
 {
@@ -128,6 +165,13 @@ hie_search_in_row(const hie_parameter_t *param)
 {
     return strcmp(param->code, "_id") == 0
            || strcmp(param->code, "_lastUpdated") == 0;
+}
+
+
+hie_type_t
+hie_search_only_target(const hie_parameter_t *param)
+{
+    return param->n_targets == 1 ? param->targets[0] : HIE_TYPE_NONE;
 }
 
 
@@ -157,6 +201,10 @@ plan_r4(hie_search_t *s, hie_search_plan_t *plan, hie_type_t type,
     };
     plan->program = hie_search_in_row(&plan->param)
                     ? NULL : compile(s, type, p->expression);
+    if (plan->program != NULL) {
+        set_paths(s, plan, p->expression);
+    }
+
     plan->n_parts = p->n_components;
     plan->parts = apr_pcalloc(s->pool, sizeof(*plan->parts)
                                        * (size_t) p->n_components);

@@ -37,6 +37,7 @@ typedef struct {
     const char                *canonical;
     int                        n_targets;      /* of a reference: the types */
     const hie_type_t          *targets;        /* that it may lead to; 0: all */
+    bool                       by_url;         /* by canonical URL */
 } hie_parameter_t;
 
 /* NULL: not served. */
@@ -243,7 +244,9 @@ struct hie_number_value_t {
  * that meets the criteria. Of a group the resource itself. */
 typedef struct {
     uint32_t         param;      /* 0 in a group */
-    hie_type_t       type;
+    hie_type_t       type;       /* HIE_TYPE_NONE in a group: of any */
+    bool             canonical;  /* it refers by canonical URL: that term of
+                                    the parameter is the term "url" there */
     hie_criteria_t  *criteria;
 } hie_chain_t;
 
@@ -294,9 +297,10 @@ typedef struct {
 
 /*
  * One parameter of a search among resources of a type: name (with modifier
- * and chain) and value, both without URL encoding. What it points to is in
- * `pool`, or of the texts that were given. HIE_NOT_FOUND: there is no such
- * parameter; HIE_INVALID: its modifier or value is wrong. The errors name the
+ * and chain) and value, both without URL encoding; _has and _list too. What it
+ * points to is in `pool`, or of the texts that were given. HIE_NOT_FOUND: there
+ * is no such parameter; HIE_INVALID: its modifier or value is wrong;
+ * HIE_TOO_COSTLY: a chain leads through too many types. The errors name the
  * parameter and what was expected.
  */
 hie_rc_t
@@ -307,8 +311,8 @@ hie_search_criterion(hie_search_t *s, hie_type_t type, hie_str_t name,
 
 /*
  * One parameter of a search among resources of several types that all have it
- * (R4 section 3.1.1.4.3): the alternatives of all. HIE_NOT_FOUND: one has it
- * not; HIE_INVALID: it is another kind of parameter there.
+ * (R4 section 3.1.1.4.3): the alternatives of all. HIE_NOT_FOUND: one does not
+ * have it; HIE_INVALID: it is another kind of parameter there.
  */
 hie_rc_t
 hie_search_criterion_of(hie_search_t *s, const hie_type_t *types, int n_types,

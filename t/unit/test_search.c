@@ -259,6 +259,32 @@ test_composites(void **state)
 }
 
 
+/* What the generator of the tables puts right. */
+static void
+test_corrected(void **state)
+{
+    each("{\"resourceType\":\"DocumentReference\",\"relatesTo\":[{\"code\":"
+         "\"replaces\",\"target\":{\"reference\":\"DocumentReference/1\"}},"
+         "{\"code\":\"appends\",\"target\":{\"reference\":"
+         "\"DocumentReference/2\"}}]}",
+         LIST("relationship=DocumentReference/1$replaces",
+              "relationship=1$replaces", "relationship=2$|appends"),
+         LIST("relationship=DocumentReference/1$appends",
+              "relationship=replaces$1"));
+    each("{\"resourceType\":\"Observation\",\"code\":{\"coding\":[{\"code\":"
+         "\"c\"}]},\"valueDateTime\":\"2020-01-01\",\"extension\":[{\"url\":"
+         "\"http://hl7.org/fhir/StructureDefinition/observation-geneticsGene\","
+         "\"valueCodeableConcept\":{\"coding\":[{\"code\":\"g\"}]}}]}",
+         LIST("code-value-date=c$2020", "value-date=2020",
+              "gene-identifier=g"),
+         LIST("code-value-date=c$2021", "gene-identifier=h"));
+    each("{\"resourceType\":\"Patient\",\"extension\":[{\"url\":\"http://"
+         "hl7.org/fhir/StructureDefinition/patient-mothersMaidenName\","
+         "\"valueString\":\"Doe\"}]}",
+         LIST("mothersMaidenName=doe"), LIST("mothersMaidenName=http"));
+}
+
+
 static bool
 has_token(const hie_search_values_t *x, uint64_t key)
 {
@@ -439,34 +465,203 @@ test_targets(void **state)
 
 
 static void
+ask_well(const char *type, const char *query, hie_criterion_t *c)
+{
+    hie_error_t  err;
+
+    if (ask(type, query, c, &err) != HIE_OK) {
+        fail_msg("%s?%s: %s", type, query, err.detail);
+    }
+}
+
+
+static void
 test_chains(void **state)
+{
+    int              i;
+    hie_error_t      err;
+    hie_criterion_t  c;
+
+    ask_well("Observation", "subject:Patient.name=x", &c);
+    assert_int_equal(c.kind, HIE_CRITERION_CHAIN);
+    assert_int_equal(c.n, 1);
+    assert_int_equal(c.chains[0].type, HIE_TYPE_Patient);
+    assert_int_equal(c.chains[0].param,
+                     hie_search_param_key("Observation", "subject"));
+    assert_false(c.chains[0].canonical);
+    assert_int_equal(c.chains[0].criteria->n, 1);
+    assert_int_equal(c.chains[0].criteria->criteria[0].kind,
+                     HIE_CRITERION_STRINGS);
+    assert_true(c.chains[0].criteria->criteria[0].texts[0].of.slot
+                == hie_search_param_key("Patient", "name"));
+
+    /* Patient, Group, Device and Location: two of them have a name */
+    ask_well("Observation", "subject.name:exact=x", &c);
+    assert_true(c.n >= 1 && c.n < 4);
+    ask_well("Observation", "subject:Patient.name:missing=true", &c);
+    assert_true(c.chains[0].criteria->criteria[0].negate);
+    ask_well("Observation", "patient.organization.name=x", &c);
+    assert_int_equal(c.n, 1);
+
+    /* what goes by url */
+    ask_well("QuestionnaireResponse", "questionnaire.title=x", &c);
+    assert_int_equal(c.chains[0].type, HIE_TYPE_Questionnaire);
+    assert_true(c.chains[0].canonical);
+
+    /* a way with such a value, and others */
+    ask_well("Provenance", "target.date=2000", &c);
+    for (i = 0; i < c.n; i++) {
+        assert_int_equal(c.chains[i].criteria->criteria[0].kind,
+                         HIE_CRITERION_DATES);
+    }
+
+    assert_int_equal(ask("Measure", "depends-on.depends-on.depends-on.url=x",
+                         &c, &err), HIE_TOO_COSTLY);
+    assert_int_equal(ask("Provenance", "target.date=x", &c, &err),
+                     HIE_INVALID);
+    assert_int_equal(ask("Provenance", "target.nothing=x", &c, &err),
+                     HIE_NOT_FOUND);
+}
+
+
+static void
+test_referrers(void **state)
+{
+    hie_criterion_t  c;
+
+    ask_well("Patient", "_has:Observation:patient:_has:Provenance:target:"
+             "agent=x", &c);
+    assert_int_equal(c.kind, HIE_CRITERION_HAS);
+    assert_int_equal(c.chains[0].type, HIE_TYPE_Observation);
+    assert_int_equal(c.chains[0].param,
+                     hie_search_param_key("Observation", "patient"));
+    assert_int_equal(c.chains[0].criteria->criteria[0].kind,
+                     HIE_CRITERION_HAS);
+    ask_well("Observation", "subject:Patient._has:Group:member:_id=1", &c);
+    assert_int_equal(c.kind, HIE_CRITERION_CHAIN);
+    ask_well("Measure", "_has:MeasureReport:measure:status=complete", &c);
+    assert_true(c.chains[0].canonical);
+
+    ask_well("Patient", "_list=7,8", &c);
+    assert_int_equal(c.kind, HIE_CRITERION_HAS);
+    assert_int_equal(c.n, 1);
+    assert_int_equal(c.chains[0].type, HIE_TYPE_List);
+    assert_int_equal(c.chains[0].param, hie_search_param_key("List", "item"));
+    assert_int_equal(c.chains[0].criteria->criteria[0].kind,
+                     HIE_CRITERION_IDS);
+    assert_int_equal(c.chains[0].criteria->criteria[0].n, 2);
+}
+
+
+static hie_rc_t
+ask_of(const hie_type_t *types, int n, const char *query, hie_criterion_t *c,
+       hie_error_t *err)
+{
+    hie_str_t           name, value;
+    hie_search_rules_t  rules = { HIE_STR("http://our.example/fhir"), NOW, 3,
+                                  300 };
+
+    name = hie_str_split(hie_str(query), '=', &value);
+    return hie_search_criterion_of(search, types, n, name, value, &rules, pool,
+                                   c, err);
+}
+
+
+static void
+test_types(void **state)
+{
+    hie_error_t       err;
+    hie_criterion_t   c;
+    const hie_str_t   codes[] = { HIE_STR("s|a"), HIE_STR("s|b") };
+    const hie_type_t  some[] = { HIE_TYPE_Condition, HIE_TYPE_Observation };
+    const hie_type_t  other[] = { HIE_TYPE_Patient, HIE_TYPE_Observation };
+
+    assert_int_equal(ask_of(some, 2, "code=a,b", &c, &err), HIE_OK);
+    assert_int_equal(c.kind, HIE_CRITERION_TOKENS);
+    assert_int_equal(c.n, 4);
+    assert_true(c.keys[3] == hie_search_key(hie_search_param_key("Observation",
+                                                                 "code"),
+                                            HIE_STR("b")));
+    assert_true(hie_str_eqz(c.source, "code=a,b"));
+
+    assert_int_equal(ask_of(some, 2, "code:missing=true", &c, &err), HIE_OK);
+    assert_true(c.n == 2 && c.negate);
+    assert_int_equal(ask_of(some, 2, "_lastUpdated=gt2020", &c, &err), HIE_OK);
+    assert_int_equal(c.n, 1);
+    assert_int_equal(ask_of(some, 2, "_id=x", &c, &err), HIE_OK);
+    assert_int_equal(c.n, 1);
+    assert_int_equal(ask_of(some, 2, "_text=x", &c, &err), HIE_OK);
+    assert_int_equal(c.n, 1);
+    assert_int_equal(ask_of(some, 2, "subject:Patient.name=x", &c, &err),
+                     HIE_OK);
+    assert_int_equal(c.n, 2);
+    assert_int_not_equal(c.chains[0].param, c.chains[1].param);
+    assert_int_equal(ask_of(some, 2, "_has:List:item:code=x", &c, &err),
+                     HIE_OK);
+    assert_int_equal(c.n, 1);
+
+    assert_int_equal(ask_of(some, 2, "code:in=http://v", &c, &err), HIE_OK);
+    assert_int_equal(c.kind, HIE_CRITERION_CODES);
+    assert_int_equal(c.n, 1);
+    hie_search_codes(&c, codes, 2, pool);
+    assert_int_equal(c.kind, HIE_CRITERION_TOKENS);
+    assert_int_equal(c.n, 4);
+
+    assert_int_equal(ask_of(other, 2, "code=a", &c, &err), HIE_NOT_FOUND);
+    assert_non_null(strstr(err.detail, "Patient"));
+    assert_int_equal(ask_of(other, 2, "_has:Flag:encounter:code=a", &c, &err),
+                     HIE_INVALID);
+}
+
+
+/* The same name is not the same kind everywhere. */
+static void
+test_kinds(void **state)
+{
+    hie_error_t       err;
+    hie_criterion_t   c;
+    const hie_type_t  type[] = { HIE_TYPE_Account,
+                                 HIE_TYPE_StructureDefinition };
+    const hie_type_t  start[] = { HIE_TYPE_GraphDefinition, HIE_TYPE_Slot };
+
+    assert_int_equal(ask_of(type, 2, "type=x", &c, &err), HIE_INVALID);
+    assert_non_null(strstr(err.detail, "StructureDefinition"));
+    assert_int_equal(ask_of(start, 2, "start=2020", &c, &err), HIE_INVALID);
+    assert_int_equal(ask_of(start + 1, 1, "start=2020", &c, &err), HIE_OK);
+}
+
+
+static void
+test_rows(void **state)
 {
     hie_error_t      err;
     hie_criterion_t  c;
 
-    assert_int_equal(ask("Observation", "subject:Patient.name=x", &c, &err),
-                     HIE_OK);
-    assert_int_equal(c.kind, HIE_CRITERION_CHAIN);
-    assert_int_equal(c.n, 1);
-    assert_int_equal(c.chains[0].type, HIE_TYPE_Patient);
-    assert_int_equal(c.chains[0].criteria->criteria[0].kind,
-                     HIE_CRITERION_STRINGS);
+    ask_well("Patient", "_id:missing=true", &c);
+    assert_int_equal(c.kind, HIE_CRITERION_TOKENS);
+    assert_true(c.n == 0 && !c.negate);
+    ask_well("Patient", "_lastUpdated:missing=false", &c);
+    assert_true(c.n == 0 && c.negate);
 
-    /* Patient, Group, Device and Location: two of them have a name */
-    assert_int_equal(ask("Observation", "subject.name:exact=x", &c, &err),
-                     HIE_OK);
-    assert_true(c.n >= 1 && c.n < 4);
+    ask_well("Patient", "_text=Bone, Heart", &c);
+    assert_int_equal(c.kind, HIE_CRITERION_TEXT);
+    assert_int_equal(c.texts[1].match, HIE_TEXT_NARRATIVE);
+    assert_true(hie_str_eqz(c.texts[1].value, "heart"));
+    ask_well("Binary", "_content=x", &c);
+    assert_int_equal(c.texts[0].match, HIE_TEXT_CONTENT);
+    assert_int_equal(ask("Binary", "_text=x", &c, &err), HIE_NOT_FOUND);
+    assert_int_equal(ask("Patient", "_text:missing=true", &c, &err),
+                     HIE_INVALID);
+    assert_int_equal(ask("Patient", "_query=x", &c, &err), HIE_NOT_FOUND);
 
-    assert_int_equal(ask("Patient", "_has:Observation:patient:"
-                         "_has:Provenance:target:agent=x", &c, &err),
-                     HIE_OK);
-    assert_int_equal(c.kind, HIE_CRITERION_HAS);
-    assert_int_equal(c.chains[0].type, HIE_TYPE_Observation);
-    assert_int_equal(c.chains[0].criteria->criteria[0].kind,
-                     HIE_CRITERION_HAS);
-
-    assert_int_equal(ask("Observation", "patient.organization.name=x", &c,
-                         &err), HIE_OK);
+    ask_well("Patient", "_profile:below=http://x", &c);
+    assert_int_equal(c.kind, HIE_CRITERION_TERMS);
+    assert_true(c.texts[0].of.slot
+                == hie_search_param_key("Patient", "_profile"));
+    ask_well("Observation", "code:text=Heart", &c);
+    assert_int_equal(c.kind, HIE_CRITERION_TERMS);
+    assert_true(c.texts[0].of.slot
+                == hie_search_param_key("Observation", "code:text"));
 }
 
 
@@ -596,10 +791,15 @@ main(void)
         cmocka_unit_test(test_numbers),
         cmocka_unit_test(test_references),
         cmocka_unit_test(test_composites),
+        cmocka_unit_test(test_corrected),
         cmocka_unit_test(test_terms),
         cmocka_unit_test(test_urls),
         cmocka_unit_test(test_targets),
         cmocka_unit_test(test_chains),
+        cmocka_unit_test(test_referrers),
+        cmocka_unit_test(test_types),
+        cmocka_unit_test(test_kinds),
+        cmocka_unit_test(test_rows),
         cmocka_unit_test(test_errors),
         cmocka_unit_test(test_keys),
     };
