@@ -338,10 +338,10 @@ walk_values(hie_find_t *w, hie_find_types_t *types, const walk_t *k,
     hie_find_type_sql(w, types, "r");
     hie_find_base_sql(w, "r");
     hie_find_conditions(w, q->criteria, "r");
-    hie_buf_addf(&w->sql, " OFFSET 0) r WHERE d.slot = $%d::bigint AND"
-                 " NOT EXISTS (SELECT FROM %s e WHERE e.rid = d.rid"
-                 " AND e.slot = d.slot AND %s OFFSET 0)", slot, k->table,
-                 k->first);
+    hie_buf_addf(&w->sql, " AND NOT EXISTS (SELECT FROM %s e"
+                 " WHERE e.rid = r.rid AND e.slot = d.slot AND %s OFFSET 0)"
+                 " OFFSET 0) r WHERE d.slot = $%d::bigint", k->table, k->first,
+                 slot);
     if (q->after != NULL && !q->after->values[0].missing) {
         p = place_param(w, q->sorts, &q->after->values[0]);
         hie_buf_addf(&w->sql, " AND (d.%s, d.rid) %s (%s, $%d::bigint)",
