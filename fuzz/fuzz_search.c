@@ -1,6 +1,7 @@
 /*
- * A search parameter from bytes: "Type?name=value", taken as it stands. What
- * is accepted has values in order; what is not says why.
+ * A search parameter from bytes: "Type,Type?name=value", taken as it stands;
+ * _sort, _include and _revinclude too. What is accepted has values in order;
+ * what is not says why.
  */
 
 #include <stdlib.h>
@@ -9,6 +10,8 @@
 #include <apr_general.h>
 
 #include "search/search.h"
+
+#define TYPES  4
 
 int
 LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
@@ -54,7 +57,8 @@ look(const hie_criterion_t *c, int depth)
 
         case HIE_CRITERION_CHAIN:
         case HIE_CRITERION_HAS:
-            require(c->chains[i].type != HIE_TYPE_NONE);
+            require(c->chains[i].type != HIE_TYPE_NONE
+                    && c->chains[i].param != 0);
             for (k = 0; k < c->chains[i].criteria->n; k++) {
                 look(&c->chains[i].criteria->criteria[k], depth + 1);
             }
@@ -68,18 +72,92 @@ look(const hie_criterion_t *c, int depth)
 }
 
 
+static int
+read_types(hie_str_t names, hie_type_t *out)
+{
+    int        n;
+    hie_str_t  name;
+
+    for (n = 0; n < TYPES && names.ptr != NULL; n++) {
+        name = hie_str_split(names, ',', &names);
+        out[n] = hie_type_find(name);
+    }
+
+    return n;
+}
+
+
+static hie_rc_t
+sort(hie_search_t *s, const hie_type_t *types, int n, hie_str_t value,
+     apr_pool_t *pool, hie_error_t *err)
+{
+    int         i, n_sorts;
+    hie_rc_t    rc;
+    hie_sort_t  sorts[HIE_SORTS_MAX];
+
+    rc = hie_search_sort(s, types, n, value, pool, sorts, &n_sorts, err);
+    for (i = 0; rc == HIE_OK && i < n_sorts; i++) {
+        require(sorts[i].kind != 0 && sorts[i].n > 0);
+    }
+
+    return rc;
+}
+
+
+static hie_rc_t
+include(hie_search_t *s, const hie_type_t *types, int n, bool reverse,
+        hie_str_t value, apr_pool_t *pool, hie_error_t *err)
+{
+    hie_rc_t       rc;
+    hie_include_t  i;
+
+    rc = hie_search_include(s, types, n, reverse, false, value, pool, &i, err);
+    if (rc == HIE_OK) {
+        require(i.all != (i.param != 0));
+    }
+
+    return rc;
+}
+
+
+static hie_rc_t
+one(hie_search_t *s, const hie_type_t *types, int n, hie_str_t name,
+    hie_str_t value, apr_pool_t *pool, hie_error_t *err)
+{
+    hie_rc_t            rc;
+    hie_criterion_t     c;
+    hie_search_rules_t  rules = { HIE_STR("http://h.example/fhir"),
+                                  INT64_C(1600000000000000), 3, 50 };
+
+    if (hie_str_eqz(name, "_sort")) {
+        return sort(s, types, n, value, pool, err);
+    }
+
+    if (hie_str_eqz(name, "_include") || hie_str_eqz(name, "_revinclude")) {
+        return include(s, types, n, name.len > 8, value, pool, err);
+    }
+
+    rc = hie_search_criterion_of(s, types, n, name, value, &rules, pool, &c,
+                                 err);
+    if (rc == HIE_OK) {
+        look(&c, 0);
+    }
+
+    return rc;
+}
+
+
 int
 LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
+    int                    n;
     hie_rc_t               rc;
-    hie_str_t              type, name, value;
+    hie_str_t              names, name, value;
+    hie_type_t             types[TYPES];
     apr_pool_t            *pool;
     hie_error_t            err = { .rc = 0 };
-    hie_criterion_t        c;
     static apr_pool_t     *root;
     static hie_search_t   *s;
-    hie_search_rules_t     rules = { HIE_STR("http://h.example/fhir"),
-                                     INT64_C(1600000000000000), 3, 50 };
 
     if (s == NULL) {
         apr_initialize();
@@ -88,20 +166,16 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     }
 
     pool = hie_pool_create(NULL, "fuzz");
-    type = hie_str_split((hie_str_t) { (const char *) data, size }, '?',
-                         &name);
+    names = hie_str_split((hie_str_t) { (const char *) data, size }, '?',
+                          &name);
     name = hie_str_split(name, '=', &value);
+    n = read_types(names, types);
 
-    rc = hie_search_criterion(s, hie_type_find(type), name, value, &rules,
-                              pool, &c, &err);
-    if (rc == HIE_OK) {
-        look(&c, 0);
-    } else {
-        require((rc == HIE_INVALID || rc == HIE_NOT_FOUND
+    rc = one(s, types, n, name, value, pool, &err);
+    require(rc == HIE_OK
+            || ((rc == HIE_INVALID || rc == HIE_NOT_FOUND
                  || rc == HIE_TOO_COSTLY)
-                && err.detail[0] != '\0');
-    }
-
+                && err.detail[0] != '\0'));
     apr_pool_destroy(pool);
     return 0;
 }

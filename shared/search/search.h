@@ -322,7 +322,8 @@ hie_search_criterion_of(hie_search_t *s, const hie_type_t *types, int n_types,
 
 /*
  * The compartment of one resource (R4 section 3.1.1.2): what is in it by one of
- * these types. False: none of them is ever in such a compartment.
+ * these types, itself included; TOKENS, or, with its own type among them, a
+ * GROUP. False: none of them is ever in such a compartment.
  */
 bool
 hie_search_compartment(hie_search_t *s, hie_type_t compartment, hie_str_t id,
@@ -338,9 +339,11 @@ hie_search_filter(hie_search_t *s, const hie_type_t *types, int n_types,
                   apr_pool_t *pool, hie_criterion_t *out, hie_error_t *err);
 
 /*
- * _sort (R4 section 3.1.1.5.1): keys in the order of weight, at most
- * HIE_SORTS_MAX. A key has a slot of each type. By a reference that is
- * followed, it is that of what is found there.
+ * _sort (R4 section 3.1.1.5.1): keys in the order of weight. `out` has room for
+ * HIE_SORTS_MAX. A key has a slot of each type that has the parameter; not all
+ * need to. By a reference that is followed (one only), it is that of what is
+ * found there. HIE_NOT_FOUND: no type has it; HIE_INVALID: what has no order,
+ * what differs in kind between types, one key twice, too many.
  */
 #define HIE_SORTS_MAX  4
 
@@ -370,13 +373,16 @@ hie_search_sort(hie_search_t *s, const hie_type_t *types, int n_types,
                 hie_error_t *err);
 
 /*
- * One value of _include or _revinclude (R4 section 3.1.1.5.3).
+ * One value of _include or _revinclude (R4 section 3.1.1.5.3) of a search among
+ * these types: [type]:[parameter], [type]:[parameter]:[type], [type]:* or *.
+ * Without `iterate` the source (reverse: the target) must be among them.
  */
 typedef struct {
     bool         reverse;
     bool         iterate;
     bool         all;          /* '*': all references of the type */
-    hie_type_t   source;       /* whose reference it is */
+    hie_type_t   source;       /* whose reference it is; HIE_TYPE_NONE: of any,
+                                  with `all` only */
     uint32_t     param;        /* 0: all */
     hie_type_t   target;       /* HIE_TYPE_NONE: any */
     bool         canonical;    /* it refers by canonical URL */
