@@ -116,6 +116,17 @@ static const config_key_t  cors_keys[] = {
     END
 };
 
+static const config_key_t  search_keys[] = {
+    KEY("max_depth", CONFIG_INTEGER, AT(fhir.search.max_depth), 0, 10, "3"),
+    KEY("max_values", CONFIG_INTEGER, AT(fhir.search.max_values),
+        1, 100000, "1000"),
+    KEY("max_includes", CONFIG_INTEGER, AT(fhir.search.max_includes),
+        1, 100000, "1000"),
+    KEY("budget", CONFIG_DURATION, AT(fhir.search.budget), 10, 3600000,
+        "5000"),
+    END
+};
+
 static const config_key_t  fhir_keys[] = {
     KEY("max_body", CONFIG_SIZE, AT(fhir.max_body), K, G, "16m"),
     KEY("max_binary", CONFIG_SIZE, AT(fhir.max_binary), K, 64 * G, "256m"),
@@ -142,6 +153,7 @@ static const config_key_t  fhir_keys[] = {
     KEY("cache_control", CONFIG_TEXT, AT(fhir.cache_control),
         0, 0, "no-store"),
     SECTION("cors", false, cors_keys),
+    SECTION("search", false, search_keys),
     END
 };
 
@@ -543,6 +555,14 @@ static hie_rc_t
 check_whole(reader_t *r, yaml_node_t *root, const hie_config_t *c)
 {
     yaml_node_t  *map, *node;
+
+    map = find_value(r, find_value(r, root, "fhir"), "search");
+    node = find_value(r, map, "budget");
+    if (node != NULL && c->fhir.search.budget >= c->fhir.timeout) {
+        return fail_at(r, node->start_mark.line, "budget must be less than "
+                       "the timeout of fhir; found %d and %d",
+                       c->fhir.search.budget, c->fhir.timeout);
+    }
 
     if (c->fhir.default_count > c->fhir.max_count) {
         /* The defaults agree, so that one of them is in the file. */

@@ -97,6 +97,12 @@ typedef struct {
         int          n_cors_origins;  /* 0: cross-origin requests are off */
         const char **cors_origins;    /* scheme://host[:port], or "*" */
         int          cors_max_age;    /* seconds */
+        struct {
+            int      max_depth;       /* chains in one another */
+            int      max_values;      /* alternatives of one criterion */
+            int      max_includes;    /* resources beside the matches */
+            int      budget;          /* ms; or timeout, if that is less */
+        } search;
     } fhir;
 
     struct {

@@ -139,6 +139,10 @@ test_defaults(void **state)
     assert_string_equal(c->fhir.cache_control, "no-store");
     assert_int_equal(c->fhir.n_cors_origins, 0);
     assert_int_equal(c->fhir.cors_max_age, 600);
+    assert_int_equal(c->fhir.search.max_depth, 3);
+    assert_int_equal(c->fhir.search.max_values, 1000);
+    assert_int_equal(c->fhir.search.max_includes, 1000);
+    assert_int_equal(c->fhir.search.budget, 5000);
     assert_int_equal(c->gateway.max_body, 16 * 1024 * 1024);
     assert_int_equal(c->mllp.max_message, 4 * 1024 * 1024);
     assert_string_equal(c->mllp.identifier_system, "urn:id:");
@@ -171,7 +175,9 @@ test_everything(void **state)
         "  default_count: 5, max_count: 5, update_create: false,\n"
         "  public_url: 'https://hie.example:8443', everything_max: 9,\n"
         "  timeout: 2s, cache_control: private,\n"
-        "  cors: { origins: ['https://a.example:8', '*'], max_age: 0 } }\n"
+        "  cors: { origins: ['https://a.example:8', '*'], max_age: 0 },\n"
+        "  search: { max_depth: 0, max_values: 2, max_includes: 4,\n"
+        "    budget: 1s } }\n"
         "gateway: { max_body: 2m }\n"
         "mllp: { max_message: 512K, identifier_system: 'urn:oid:',\n"
         "  timezone: -05:30 }\n");
@@ -225,6 +231,10 @@ test_everything(void **state)
     assert_string_equal(c->fhir.cors_origins[0], "https://a.example:8");
     assert_string_equal(c->fhir.cors_origins[1], "*");
     assert_int_equal(c->fhir.cors_max_age, 0);
+    assert_int_equal(c->fhir.search.max_depth, 0);
+    assert_int_equal(c->fhir.search.max_values, 2);
+    assert_int_equal(c->fhir.search.max_includes, 4);
+    assert_int_equal(c->fhir.search.budget, 1000);
     assert_int_equal(c->gateway.max_body, 2 * 1024 * 1024);
     assert_int_equal(c->mllp.max_message, 512 * 1024);
     assert_string_equal(c->mllp.identifier_system, "urn:oid:");
@@ -317,6 +327,10 @@ test_types(void **state)
         "fhir: { cors: { origins: 'https://a.example' } }\n",
         "fhir: { cors: { max_age: 90000 } }\n",
         "fhir: { cors: true }\n",
+        "fhir: { search: 5 }\n",
+        "fhir: { search: { max_depth: 11 } }\n",
+        "fhir: { search: { max_values: 0 } }\n",
+        "fhir: { search: { budget: 1 } }\n",
         "fhir: { timeout: 0 }\n",
         "fhir: { cache_control: '' }\n",
         "consent: { default: allow }\n", "consent: { default: true }\n",
@@ -357,6 +371,11 @@ test_ranges(void **state)
     assert_refused_more("fhir:\n  max_count: 10\n", 2, "max_count");
     assert_refused_more("fhir:\n  max_count: 10\n  default_count: 11\n", 3,
                         "11 and 10");
+    assert_refused_more("fhir:\n  timeout: 1s\n  search:\n    budget: 1s\n",
+                        4, "1000 and 1000");
+    /* Where only the time-out is said it holds for searches too. */
+    assert_int_equal(load_more("fhir: { timeout: 1s }\n")->fhir.timeout,
+                     1000);
 }
 
 
