@@ -43,6 +43,29 @@ hie_value_set_find(hie_str_t url)
 }
 
 
+bool
+hie_validation_codes(hie_str_t value_set, hie_value_set_code_fn *fn,
+                     void *baton)
+{
+    const value_set_t   *set = hie_value_set_find(value_set);
+    const code_group_t  *g;
+    uint16_t             i, k;
+
+    if (set == NULL || set->syntax != HIE_SYNTAX_NONE) {
+        return false;
+    }
+
+    for (i = 0; i < set->n; i++) {
+        g = &hie_code_groups[set->first + i];
+        for (k = 0; k < g->n; k++) {
+            fn(baton, hie_str(g->system), hie_str(hie_codes[g->first + k]));
+        }
+    }
+
+    return true;
+}
+
+
 void
 hie_validator_bind(hie_validator_t *v)
 {

@@ -151,4 +151,14 @@ hie_validate(hie_validator_t *v, const hie_doc_t *d, hie_node_t n,
 hie_str_t
 hie_validation_outcome(apr_pool_t *pool, const hie_issues_t *issues);
 
+
+/* The codes of a value set of R4 that a required binding names, each to `fn`.
+ * False: it is none of these, or nobody can list its codes. */
+typedef void
+hie_value_set_code_fn(void *baton, hie_str_t system, hie_str_t code);
+
+bool
+hie_validation_codes(hie_str_t value_set, hie_value_set_code_fn *fn,
+                     void *baton);
+
 #endif
