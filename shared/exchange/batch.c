@@ -82,10 +82,13 @@ http_date(apr_pool_t *pool, hie_str_t instant)
 static hie_str_t
 prefer_of(const hie_job_t *job)
 {
-    hie_str_t  prefer = hie_request_header(&job->request, "Prefer");
+    if (hie_request_return(job) != HIE_RETURN_ANY) {
+        return hie_request_header(&job->request, "Prefer");
+    }
 
-    return hie_request_return(job) == HIE_RETURN_ANY
-           ? HIE_STR("return=minimal") : prefer;
+    return hie_request_lenient(job)
+           ? HIE_STR("return=minimal, handling=lenient")
+           : HIE_STR("return=minimal");
 }
 
 
@@ -145,7 +148,11 @@ serve(hie_job_t *job)
         rc = hie_request_permit(job, def->may, job->todo.type);
     }
 
-    return rc == HIE_OK ? def->serve(job) : rc;
+    if (rc == HIE_OK) {
+        rc = def->serve(job);
+    }
+
+    return rc == HIE_OK ? hie_represent_part(job) : rc;
 }
 
 
@@ -285,12 +292,22 @@ reason(int status)
 }
 
 
+/* Is it the resource of its path, and not a Bundle about it? */
+static bool
+is_instance(const hie_interaction_t *todo)
+{
+    return todo->id.len > 0 && todo->what != HIE_DO_HISTORY
+           && todo->what != HIE_DO_SEARCH_COMPARTMENT
+           && todo->what != HIE_DO_OPERATION;
+}
+
+
 static void
 add_resource(hie_buf_t *b, const hie_job_t *entry)
 {
     hie_str_t  type, base = entry->base_url;
 
-    if (entry->todo.id.len > 0 && entry->todo.what != HIE_DO_HISTORY) {
+    if (is_instance(&entry->todo)) {
         type = entry->todo.type;
         hie_buf_addf(b, "\"fullUrl\":\"%.*s/%.*s/%.*s\",", HIE_PRISTR(base),
                      HIE_PRISTR(type), HIE_PRISTR(entry->todo.id));

@@ -253,12 +253,11 @@ gather_encounter(everything_t *e)
 static hie_rc_t
 next_patients(everything_t *e, int64_t after, int n, hie_found_t *found)
 {
-    hie_query_t  q;
+    hie_str_t    types[1] = { HIE_STR("Patient") };
+    hie_place_t  place = { .rid = after };
+    hie_query_t  q = { .n_types = 1, .types = types, .count = n,
+                       .after = &place };
 
-    memset(&q, 0, sizeof(q));
-    q.type = HIE_STR("Patient");
-    q.count = n;
-    q.after = after;
     return hie_store_search(e->job->rt->store, &e->job->decision->visible,
                             &q, e->job->pool, found, &e->job->error);
 }
@@ -295,7 +294,7 @@ gather_all(everything_t *e)
     }
 
     if (rc == HIE_OK && !e->more) {
-        e->more = i < found.n || found.next != 0;
+        e->more = i < found.n || found.more;
     }
 
     return rc;

@@ -244,9 +244,8 @@ conclude(hie_job_t *job, hie_rc_t rc)
 }
 
 
-/* What the request may still take, in ms; it may have waited for a thread. */
-static int
-time_left(const hie_job_t *job)
+int
+hie_job_time_left(const hie_job_t *job)
 {
     int         timeout;
     apr_time_t  waited;
@@ -268,7 +267,7 @@ serve(hie_job_t *job)
         return false;
     }
 
-    hie_store_deadline(time_left(job));
+    hie_store_deadline(hie_job_time_left(job));
     rc = admit(job);
     if (rc == HIE_OK) {
         rc = hie_interaction(job->todo.what)->serve(job);

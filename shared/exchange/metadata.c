@@ -7,6 +7,7 @@
 #include <apr_strings.h>
 
 #include "exchange/operation.h"
+#include "fhir/search_params.h"
 
 /* The day on which what is said here last changed. */
 #define STATEMENT_DATE  "2026-11-21"
@@ -83,51 +84,161 @@ add_operations(hie_buf_t *b, const char *type)
 }
 
 
+/*
+ * Search parameters.
+ */
+
 static const char *
-param_type(hie_param_kind_t kind)
+param_type(uint8_t kind)
 {
-    switch (kind) {
-    case HIE_PARAM_TOKEN:
-        return "token";
+    static const char *const  names[] = {
+        [HIE_SEARCH_NUMBER] = "number", [HIE_SEARCH_DATE] = "date",
+        [HIE_SEARCH_STRING] = "string", [HIE_SEARCH_TOKEN] = "token",
+        [HIE_SEARCH_REFERENCE] = "reference",
+        [HIE_SEARCH_COMPOSITE] = "composite",
+        [HIE_SEARCH_QUANTITY] = "quantity", [HIE_SEARCH_URI] = "uri",
+        [HIE_SEARCH_SPECIAL] = "special"
+    };
 
-    case HIE_PARAM_REFERENCE:
-        return "reference";
+    return names[kind];
+}
 
-    case HIE_PARAM_STRING:
-        return "string";
 
-    case HIE_PARAM_URI:
-        return "uri";
+static void
+add_param(hie_buf_t *b, bool first, const char *code, const char *canonical,
+          const char *type)
+{
+    hie_buf_addf(b, "%s{\"name\":\"%s\",", first ? "" : ",", code);
+    if (canonical != NULL) {
+        hie_buf_addf(b, "\"definition\":\"%s\",", canonical);
     }
 
-    return "special";
+    hie_buf_addf(b, "\"type\":\"%s\"}", type);
+}
+
+
+/* Of a type itself, or of Resource and DomainResource for all types. There
+ * are no named queries. */
+static bool
+add_params_of(hie_buf_t *b, hie_type_t type, bool first)
+{
+    size_t                     i, n;
+    const hie_search_param_t  *p;
+
+    p = hie_search_params_of(type, &n);
+    for (i = 0; i < n; i++) {
+        if (strcmp(p[i].code, "_query") != 0) {
+            add_param(b, first, p[i].code, p[i].canonical,
+                      param_type(p[i].kind));
+            first = false;
+        }
+    }
+
+    return first;
+}
+
+
+/* What R4 describes in words only, but for _filter. */
+static void
+add_common_params(hie_buf_t *b)
+{
+    add_param(b, false, "_filter",
+              "http://hl7.org/fhir/SearchParameter/filter", "special");
+    add_param(b, false, "_has", NULL, "special");
+    add_param(b, false, "_list", NULL, "special");
 }
 
 
 static void
-add_param(hie_buf_t *b, const hie_param_t *p)
+add_search(hie_buf_t *b, hie_type_t type)
 {
-    hie_buf_addf(b, ",{\"name\":\"%s\",\"definition\":\"%s\",\"type\":\"%s\"}",
-                 p->code, p->canonical, param_type(p->kind));
+    bool        first;
+    hie_type_t  t;
+
+    hie_buf_addz(b, ",\"searchParam\":[");
+    for (t = type, first = true; t != HIE_TYPE_NONE; t = hie_types[t].base) {
+        first = add_params_of(b, t, first);
+    }
+
+    add_common_params(b);
+    hie_buf_addc(b, ']');
+}
+
+
+/* References of a type (_include). */
+static void
+add_includes(hie_buf_t *b, hie_type_t type)
+{
+    size_t                     i, n;
+    const hie_search_param_t  *p;
+
+    hie_buf_addz(b, ",\"searchInclude\":[\"*\"");
+    p = hie_search_params_of(type, &n);
+    for (i = 0; i < n; i++) {
+        if (p[i].kind == HIE_SEARCH_REFERENCE) {
+            hie_buf_addf(b, ",\"%s:%s\"", hie_types[type].name, p[i].code);
+        }
+    }
+
+    hie_buf_addc(b, ']');
+}
+
+
+static bool
+leads_to(const hie_search_param_t *p, hie_type_t type)
+{
+    int  i;
+
+    if (p->kind != HIE_SEARCH_REFERENCE) {
+        return false;
+    }
+
+    for (i = 0; i < p->n_targets; i++) {
+        if (hie_search_targets[p->first_target + i] == type) {
+            return true;
+        }
+    }
+
+    return p->n_targets == 0;
+}
+
+
+/* References of all types to this one (_revinclude). */
+static void
+add_rev_includes(hie_buf_t *b, hie_type_t type)
+{
+    bool                       any = false;
+    size_t                     i;
+    const hie_search_param_t  *p;
+
+    for (i = 0; i < hie_n_search_params; i++) {
+        p = &hie_search_params[i];
+        if (leads_to(p, type)) {
+            hie_buf_addf(b, "%s\"%s:%s\"",
+                         any ? "," : ",\"searchRevInclude\":[",
+                         hie_types[p->type].name, p->code);
+            any = true;
+        }
+    }
+
+    if (any) {
+        hie_buf_addc(b, ']');
+    }
 }
 
 
 static void
-add_resource(hie_buf_t *b, const char *type, const hie_config_t *conf)
+add_resource(hie_buf_t *b, const char *name, const hie_config_t *conf)
 {
-    size_t              i;
-    const hie_param_t  *p;
+    hie_type_t  type = hie_type_find(hie_str(name));
 
-    hie_buf_addf(b, "{\"type\":\"%s\",", type);
+    hie_buf_addf(b, "{\"type\":\"%s\",", name);
     add_interactions(b, of_type);
     hie_buf_addf(b, ",\"versioning\":\"versioned-update\",\"readHistory\":%s,"
                  "\"updateCreate\":%s,\"conditionalCreate\":%s,"
                  "\"conditionalRead\":\"full-support\","
                  "\"conditionalUpdate\":%s,\"conditionalDelete\":\"%s\","
-                 "\"referencePolicy\":[\"literal\"%s],"
-                 "\"searchParam\":[{\"name\":\"_id\",\"definition\":"
-                 "\"http://hl7.org/fhir/SearchParameter/Resource-id\","
-                 "\"type\":\"token\"}",
+                 "\"referencePolicy\":[\"literal\"%s]",
                  boolean(is_served(HIE_DO_VREAD)),
                  boolean(conf->fhir.update_create),
                  boolean(is_served(HIE_DO_CREATE)),
@@ -137,15 +248,35 @@ add_resource(hie_buf_t *b, const char *type, const hie_config_t *conf)
                  conf->fhir.references == HIE_REFERENCES_ENFORCE
                  ? ",\"enforced\"" : "");
 
-    for (i = 0; (p = hie_fhir_params(i)) != NULL; i++) {
-        if (strcmp(p->type, type) == 0) {
-            add_param(b, p);
-        }
+    add_includes(b, type);
+    add_rev_includes(b, type);
+    add_search(b, type);
+    add_operations(b, name);
+    hie_buf_addc(b, '}');
+}
+
+
+/* Searches of several types, and in compartments. */
+static void
+add_system_search(hie_buf_t *b)
+{
+    static const char *const  compartments[] = {
+        "patient", "encounter", "relatedPerson", "practitioner", "device"
+    };
+
+    size_t  i;
+
+    hie_buf_addz(b, ",\"searchParam\":[");
+    add_params_of(b, HIE_TYPE_Resource, true);
+    add_common_params(b);
+    add_param(b, false, "_type", NULL, "special");
+    hie_buf_addz(b, "],\"compartment\":[");
+    for (i = 0; i < sizeof(compartments) / sizeof(compartments[0]); i++) {
+        hie_buf_addf(b, "%s\"http://hl7.org/fhir/CompartmentDefinition/%s\"",
+                     i > 0 ? "," : "", compartments[i]);
     }
 
     hie_buf_addc(b, ']');
-    add_operations(b, type);
-    hie_buf_addc(b, '}');
 }
 
 
@@ -171,7 +302,7 @@ hie_do_metadata(hie_job_t *job)
     const hie_config_t  *conf;
 
     conf = job->rt->config;
-    hie_buf_init(&b, job->pool, 192 * 1024);
+    hie_buf_init(&b, job->pool, 1024 * 1024);
     hie_buf_addz(&b, "{\"resourceType\":\"CapabilityStatement\",\"status\":"
                  "\"active\",\"date\":\"" STATEMENT_DATE "\",\"kind\":"
                  "\"instance\",\"software\":{\"name\":\"HIE modules\","
@@ -194,6 +325,7 @@ hie_do_metadata(hie_job_t *job)
 
     hie_buf_addz(&b, "],");
     add_interactions(&b, of_system);
+    add_system_search(&b);
     add_operations(&b, NULL);
     hie_buf_addz(&b, "}]}");
     hie_respond(job, 200, hie_buf_str(&b));

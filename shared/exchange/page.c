@@ -14,9 +14,11 @@
 
 #include "exchange/private.h"
 
-#define NONCE   12
-#define TAG     16
-#define SEALED  (NONCE + HIE_PLACE_MAX + TAG)
+#define NONCE  12
+#define TAG    16
+
+/* What no place comes near to. */
+#define PLACE_MAX  65536
 
 
 static hie_str_t
@@ -26,6 +28,14 @@ bound_to(hie_job_t *job, hie_str_t path, hie_str_t query)
                                 HIE_PRISTR(job->principal->issuer),
                                 HIE_PRISTR(job->principal->subject),
                                 HIE_PRISTR(path), HIE_PRISTR(query)));
+}
+
+
+static hie_rc_t
+not_ours(hie_error_t *err)
+{
+    return hie_fail(err, HIE_INVALID, "",
+                    "\"_cursor\" is not a page of this search");
 }
 
 
@@ -62,15 +72,16 @@ hie_place_seal(hie_job_t *job, hie_str_t path, hie_str_t query,
                const unsigned char *place, size_t len, hie_str_t *out,
                hie_error_t *err)
 {
-    hie_rc_t       rc;
-    hie_buf_t      b;
-    unsigned char  key[32], sealed[SEALED + 16];
+    hie_rc_t        rc;
+    hie_buf_t       b;
+    unsigned char   key[32], *sealed;
 
     rc = hie_runtime_secret(job->rt, key, err);
     if (rc != HIE_OK) {
         return rc;
     }
 
+    sealed = apr_palloc(job->pool, NONCE + len + TAG);
     hie_random(sealed, NONCE);
     if (!crypt_place(true, key, sealed, bound_to(job, path, query), place,
                      len, sealed + NONCE, sealed + NONCE + len))
@@ -78,10 +89,46 @@ hie_place_seal(hie_job_t *job, hie_str_t path, hie_str_t query,
         return hie_fail(err, HIE_INTERNAL, "", "cannot seal a page token");
     }
 
-    hie_buf_init(&b, job->pool, 96);
+    hie_buf_init(&b, job->pool, 2 * len + 64);
     hie_base64url_encode(&b, (hie_str_t) { (char *) sealed,
                                            NONCE + len + TAG });
     *out = hie_buf_str(&b);
+    return HIE_OK;
+}
+
+
+hie_rc_t
+hie_place_open_any(hie_job_t *job, hie_str_t path, hie_str_t query,
+                   hie_str_t token, hie_str_t *place, hie_error_t *err)
+{
+    size_t                len;
+    hie_rc_t              rc;
+    hie_str_t             raw;
+    unsigned char         key[32], tag[TAG], *text;
+    const unsigned char  *p;
+
+    rc = hie_runtime_secret(job->rt, key, err);
+    if (rc != HIE_OK) {
+        return rc;
+    }
+
+    if (!hie_base64url_decode(job->pool, token, &raw)
+        || raw.len < NONCE + TAG || raw.len > PLACE_MAX)
+    {
+        return not_ours(err);
+    }
+
+    p = (const unsigned char *) raw.ptr;
+    len = raw.len - NONCE - TAG;
+    text = apr_palloc(job->pool, len + 1);
+    memcpy(tag, p + NONCE + len, TAG);
+    if (!crypt_place(false, key, p, bound_to(job, path, query), p + NONCE,
+                     len, text, tag))
+    {
+        return not_ours(err);
+    }
+
+    *place = (hie_str_t) { (char *) text, len };
     return HIE_OK;
 }
 
@@ -91,33 +138,19 @@ hie_place_open(hie_job_t *job, hie_str_t path, hie_str_t query,
                hie_str_t token, unsigned char *place, size_t len,
                hie_error_t *err)
 {
-    hie_rc_t              rc;
-    hie_str_t             raw;
-    unsigned char         key[32], tag[TAG], text[HIE_PLACE_MAX + 16];
-    const unsigned char  *p;
+    hie_rc_t   rc;
+    hie_str_t  text;
 
-    rc = hie_runtime_secret(job->rt, key, err);
+    rc = hie_place_open_any(job, path, query, token, &text, err);
     if (rc != HIE_OK) {
         return rc;
     }
 
-    if (!hie_base64url_decode(job->pool, token, &raw)
-        || raw.len != NONCE + len + TAG)
-    {
-        return hie_fail(err, HIE_INVALID, "",
-                        "\"_cursor\" is not a page of this search");
+    if (text.len != len) {
+        return not_ours(err);
     }
 
-    p = (const unsigned char *) raw.ptr;
-    memcpy(tag, p + NONCE + len, TAG);
-    if (!crypt_place(false, key, p, bound_to(job, path, query), p + NONCE,
-                     len, text, tag))
-    {
-        return hie_fail(err, HIE_INVALID, "",
-                        "\"_cursor\" is not a page of this search");
-    }
-
-    memcpy(place, text, len);
+    memcpy(place, text.ptr, len);
     return HIE_OK;
 }
 
@@ -144,33 +177,6 @@ hie_place_get(const unsigned char *in)
     }
 
     return (int64_t) value;
-}
-
-
-hie_rc_t
-hie_page_seal(hie_job_t *job, hie_str_t type, hie_str_t query, int64_t after,
-              hie_str_t *out, hie_error_t *err)
-{
-    unsigned char  place[8];
-
-    hie_place_put(place, after);
-    return hie_place_seal(job, type, query, place, sizeof(place), out, err);
-}
-
-
-hie_rc_t
-hie_page_open(hie_job_t *job, hie_str_t type, hie_str_t query,
-              hie_str_t token, int64_t *after, hie_error_t *err)
-{
-    hie_rc_t       rc;
-    unsigned char  place[8];
-
-    rc = hie_place_open(job, type, query, token, place, sizeof(place), err);
-    if (rc == HIE_OK) {
-        *after = hie_place_get(place);
-    }
-
-    return rc;
 }
 
 

@@ -16,6 +16,7 @@
 #include "exchange/exchange.h"
 #include "fhir/fhir.h"
 #include "journal/journal.h"
+#include "search/search.h"
 #include "store/store.h"
 #include "validation/validation.h"
 
@@ -35,8 +36,9 @@ struct hie_runtime_t {
     hie_access_t        *access;
     hie_journal_t       *audit;
     hie_validator_t     *validator;
+    hie_search_t        *search;
 
-    pthread_mutex_t      compile_lock;   /* of the validator */
+    pthread_mutex_t      compile_lock;   /* of the two above */
     pthread_mutex_t      lock;         /* of the two below */
     hie_journal_t       *messages;     /* opened by the first message */
     bool                 secret_known;
@@ -179,6 +181,11 @@ hie_media_body(hie_job_t *job, hie_str_t *body);
 void
 hie_represent(hie_job_t *job);
 
+/* The part of the resources that was asked for, in an answer that is there as
+ * JSON. */
+hie_rc_t
+hie_represent_part(hie_job_t *job);
+
 /* definitions.c: what validation knows beside R4. Reads local files. */
 hie_rc_t
 hie_definitions_load(const hie_config_t *conf, hie_validator_t *v,
@@ -270,36 +277,33 @@ hie_binary_context(const hie_doc_t *d, hie_str_t base_url, apr_pool_t *pool,
 hie_rc_t
 hie_binary_answer(hie_job_t *job, const hie_row_t *row);
 
-/* search.c */
+/* search.c: of a type, of the system, in a compartment. What its files share
+ * is in searching.h. */
 hie_rc_t
 hie_do_search(hie_job_t *job);
-/* The query of a URL as the store takes it. Control parameters (_count,
- * _total, …) are refused when `criteria_only`. */
-typedef struct {
-    hie_query_t  query;
-    hie_str_t    cursor;         /* of _cursor, ptr NULL if none */
-    hie_str_t    rest;           /* the query string without _cursor */
-    bool         count_only;     /* _summary=count */
-} hie_search_t;
 
-hie_rc_t
-hie_search_parse(const hie_config_t *conf, hie_str_t type, hie_str_t query,
-                 hie_str_t base_url, bool criteria_only, apr_pool_t *pool,
-                 hie_search_t *out, hie_error_t *err);
+/* search_query.c */
+/* The criteria of a condition ([type]?query) or of a look-up of our own, for a
+ * query of the store; parameters that say how to search are refused. */
+typedef struct {
+    hie_store_t            *store;       /* where value sets are looked for */
+    hie_search_t           *search;
+    const hie_config_t     *conf;
+    hie_str_t               base_url;
+    const hie_principal_t  *principal;   /* whose scopes chains need; or
+                                            NULL */
+    apr_pool_t             *pool;
+} hie_asking_t;
+
+hie_asking_t
+hie_asking(const hie_job_t *job);
+HIE_BLOCKING hie_rc_t
+hie_search_criteria(const hie_asking_t *a, hie_type_t type, hie_str_t query,
+                    hie_criteria_t *out, hie_error_t *err);
 
 /* page.c: the token of a page, sealed (AES-256-GCM) and bound to the query
- * and to the requester, so that it tells and proves nothing. */
-hie_rc_t
-hie_page_seal(hie_job_t *job, hie_str_t type, hie_str_t query, int64_t after,
-              hie_str_t *out, hie_error_t *err);
-hie_rc_t
-hie_page_open(hie_job_t *job, hie_str_t type, hie_str_t query,
-              hie_str_t token, int64_t *after, hie_error_t *err);
-
-/* The same for a place of several numbers, of `len` bytes at most
- * HIE_PLACE_MAX; `path` is that of the page below the base. */
-#define HIE_PLACE_MAX  64
-
+ * and to the requester, so that it tells and proves nothing. What it stands
+ * for is a place of `len` bytes; `path` is that of the page below the base. */
 hie_rc_t
 hie_place_seal(hie_job_t *job, hie_str_t path, hie_str_t query,
                const unsigned char *place, size_t len, hie_str_t *out,
@@ -308,6 +312,10 @@ hie_rc_t
 hie_place_open(hie_job_t *job, hie_str_t path, hie_str_t query,
                hie_str_t token, unsigned char *place, size_t len,
                hie_error_t *err);
+/* The same for a place of whatever length. */
+hie_rc_t
+hie_place_open_any(hie_job_t *job, hie_str_t path, hie_str_t query,
+                   hie_str_t token, hie_str_t *place, hie_error_t *err);
 /* A number in eight bytes of a place. */
 void
 hie_place_put(unsigned char *out, int64_t value);
@@ -332,6 +340,11 @@ hie_request_lenient(const hie_job_t *job);
 /* _format and its like, which every interaction takes. */
 bool
 hie_query_is_general(hie_str_t name);
+
+/* name=value of a query string, decoded. */
+hie_rc_t
+hie_query_pair(hie_str_t pair, apr_pool_t *pool, hie_str_t *name,
+               hie_str_t *value, hie_error_t *err);
 
 /* A name and its decoded value. HIE_NOT_FOUND: there is no such parameter. */
 typedef hie_rc_t hie_query_param_cb(void *baton, hie_str_t name,
@@ -429,6 +442,9 @@ hie_executor_stop(hie_executor_t *e);
 /* Makes the memory of the first jobs, and goes the way of a read once. */
 void
 hie_job_warm(hie_runtime_t *rt);
+/* What the request may still take, in ms; it may have waited for a thread. */
+int
+hie_job_time_left(const hie_job_t *job);
 /* hie_job_serve, but returns before the record is durable where there is one
  * to wait for: then true, and `cb` is called once on another thread when the
  * response may be sent (it may have changed into a 503). False: send it

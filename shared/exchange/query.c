@@ -34,6 +34,23 @@ hie_query_is_general(hie_str_t name)
 }
 
 
+hie_rc_t
+hie_query_pair(hie_str_t pair, apr_pool_t *pool, hie_str_t *name,
+               hie_str_t *value, hie_error_t *err)
+{
+    *name = hie_str_split(pair, '=', value);
+    if (!hie_url_decode(pool, *name, true, name)
+        || !hie_url_decode(pool, *value, true, value))
+    {
+        return hie_fail(err, HIE_INVALID, "",
+                        "the query string is not well formed: a %%-escape is "
+                        "broken or is not UTF-8");
+    }
+
+    return HIE_OK;
+}
+
+
 static hie_rc_t
 take_pair(hie_job_t *job, hie_str_t pair, hie_query_param_cb *cb,
           void *baton, bool *taken)
@@ -42,13 +59,9 @@ take_pair(hie_job_t *job, hie_str_t pair, hie_query_param_cb *cb,
     hie_str_t  name, value;
 
     *taken = true;
-    name = hie_str_split(pair, '=', &value);
-    if (!hie_url_decode(job->pool, name, true, &name)
-        || !hie_url_decode(job->pool, value, true, &value))
-    {
-        return hie_fail(&job->error, HIE_INVALID, "",
-                        "the query string is not well formed: a %%-escape is "
-                        "broken or is not UTF-8");
+    rc = hie_query_pair(pair, job->pool, &name, &value, &job->error);
+    if (rc != HIE_OK) {
+        return rc;
     }
 
     if (value.len == 0) {

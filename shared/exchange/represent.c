@@ -131,15 +131,15 @@ parse(hie_job_t *job, hie_doc_t **d)
 }
 
 
-static hie_rc_t
-shorten(hie_job_t *job)
+hie_rc_t
+hie_represent_part(hie_job_t *job)
 {
     hie_rc_t              rc;
     hie_doc_t            *d;
     hie_edit_t           *e;
     const hie_subset_t   *s = &job->media.subset;
 
-    if (job->response.status >= 300
+    if (job->response.status >= 300 || fhir_type(&job->response) == NULL
         || (s->summary == 0 && s->elements.ptr == NULL)
         || !(is_whole(job->todo.what) || is_page(job->todo.what)))
     {
@@ -196,7 +196,7 @@ represent(hie_job_t *job, const hie_media_t *m)
         return HIE_OK;
     }
 
-    rc = shorten(job);
+    rc = hie_represent_part(job);
     if (rc == HIE_OK && m->xml) {
         rc = write_xml(job);
 

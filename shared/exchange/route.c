@@ -8,6 +8,7 @@
 #include <apr_strings.h>
 
 #include "exchange/operation.h"
+#include "fhir/search_params.h"
 
 #define PATH_PARTS  4
 
@@ -68,6 +69,10 @@ static const method_t at_version[] = {
 static const method_t at_compartment[] = {
     { "GET", HIE_DO_SEARCH_COMPARTMENT },
     { "HEAD", HIE_DO_SEARCH_COMPARTMENT }, { NULL, 0 }
+};
+
+static const method_t at_compartment_search[] = {
+    { "POST", HIE_DO_SEARCH_COMPARTMENT }, { NULL, 0 }
 };
 
 static const method_t at_operation[] = {
@@ -188,6 +193,10 @@ route_search(hie_job_t *job, const method_t *place)
         return rc;
     }
 
+    if (job->request.body.len == 0 && job->request.body_file == -1) {
+        return HIE_OK;           /* all of it is in the URL */
+    }
+
     type = hie_request_header(&job->request, "Content-Type");
     if (!hie_str_starts(type, "application/x-www-form-urlencoded")) {
         return hie_fail(&job->error, HIE_UNSUPPORTED, "",
@@ -275,6 +284,29 @@ route_base(hie_job_t *job, const hie_str_t *part, int n)
 }
 
 
+/* Below /[compartment]/[id]: one type, or all of them. */
+static hie_rc_t
+route_compartment(hie_job_t *job, const hie_str_t *part, int n)
+{
+    size_t  rows;
+
+    hie_compartment_of(hie_type_find(job->todo.type), HIE_TYPE_NONE, &rows);
+    if (rows == 0
+        || !(hie_fhir_is_type(part[0]) || hie_str_eqz(part[0], "*")))
+    {
+        return wrong_path(job);
+    }
+
+    job->todo.compartment_type = part[0];
+    if (n == 1) {
+        return choose(job, at_compartment);
+    }
+
+    return hie_str_eqz(part[1], "_search")
+           ? route_search(job, at_compartment_search) : wrong_path(job);
+}
+
+
 /* Below /[type]/[id]. */
 static hie_rc_t
 route_instance(hie_job_t *job, const hie_str_t *part, int n)
@@ -292,12 +324,7 @@ route_instance(hie_job_t *job, const hie_str_t *part, int n)
         return route_operation(job, part[0]);
     }
 
-    if (n == 1 && (hie_fhir_is_type(part[0]) || hie_str_eqz(part[0], "*"))) {
-        job->todo.compartment_type = part[0];
-        return choose(job, at_compartment);
-    }
-
-    return wrong_path(job);
+    return route_compartment(job, part, n);
 }
 
 

@@ -76,15 +76,18 @@ compile_lock(void *baton, bool on)
 }
 
 
-/* In a pool of its own: it allocates whenever a type comes first. */
+/* What knows the definitions; in a pool of its own, from which it allocates
+ * whenever a type comes first. */
 static hie_rc_t
-make_validator(hie_runtime_t *rt, hie_error_t *err)
+make_definitions(hie_runtime_t *rt, hie_error_t *err)
 {
     apr_pool_t               *pool;
+    hie_search_options_t      search = { compile_lock, rt };
     hie_validator_options_t   options = { .lock = compile_lock,
                                           .lock_baton = rt };
 
-    pool = hie_pool_create(rt->pool, "hie-validator");
+    pool = hie_pool_create(rt->pool, "hie-definitions");
+    rt->search = hie_search_create(pool, &search);
     rt->validator = hie_validator_create(pool, &options);
     return hie_definitions_load(rt->config, rt->validator, pool, err);
 }
@@ -112,7 +115,7 @@ runtime_start(hie_runtime_t *rt, const char *path, int warm_ms,
         return rc;
     }
 
-    rc = make_validator(rt, err);
+    rc = make_definitions(rt, err);
     if (rc != HIE_OK) {
         hie_store_close(rt->store);
         return rc;
