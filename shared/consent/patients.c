@@ -156,10 +156,10 @@ hie_rc_t
 hie_consent_patients(const hie_doc_t *d, apr_pool_t *pool, hie_str_t *type,
                      uint64_t **patients, int *n, bool *unknown)
 {
-    scan_t       s = { .d = d, .pool = pool };
-    hie_index_t  index;
-    hie_str_t    id;
-    int          i;
+    scan_t           s = { .d = d, .pool = pool };
+    hie_relations_t  related;
+    hie_str_t        id;
+    int              i;
 
     *patients = NULL;
     *n = 0;
@@ -172,16 +172,16 @@ hie_consent_patients(const hie_doc_t *d, apr_pool_t *pool, hie_str_t *type,
     if (hie_str_eqz(*type, "Patient") && !hie_fhir_is_id(id)) {
         return HIE_BAD_GATEWAY;
     }
-    if (hie_fhir_index(d, *type, id, HIE_STR(""), pool, &index, NULL)
+    if (hie_fhir_relations(d, *type, id, HIE_STR(""), pool, &related, NULL)
         != HIE_OK)
     {
         return HIE_BAD_GATEWAY;
     }
 
-    s.patients = apr_array_make(pool, index.n_patients + 4,
+    s.patients = apr_array_make(pool, related.n_patients + 4,
                                 sizeof(uint64_t));
-    for (i = 0; i < index.n_patients; i++) {
-        APR_ARRAY_PUSH(s.patients, uint64_t) = index.patients[i];
+    for (i = 0; i < related.n_patients; i++) {
+        APR_ARRAY_PUSH(s.patients, uint64_t) = related.patients[i];
     }
     scan_node(&s, 0, HIE_STR(""));
 

@@ -3,7 +3,7 @@
  */
 
 #include "fhir/doc.h"
-#include "fhir/model.h"
+#include "fhir/definitions.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -53,8 +53,8 @@ read_string(const reader_t *r, hie_node_t object, const char *name,
 static bool
 split_url(hie_bundle_entry_t *e)
 {
-    hie_str_t  path, type, id;
-    int        i;
+    hie_str_t   path, type, id;
+    hie_type_t  found;
 
     path = hie_str_split(e->url, '?', &e->query);
 
@@ -64,14 +64,14 @@ split_url(hie_bundle_entry_t *e)
     }
 
     type = hie_str_split(path, '/', &id);
-    i = hie_model_type(type);
+    found = hie_type_find_resource(type);
 
-    if (i < 0 || (id.ptr != NULL && !hie_fhir_is_id(id))) {
+    if (found == HIE_TYPE_NONE || (id.ptr != NULL && !hie_fhir_is_id(id))) {
         e->query = HIE_STR_NONE;
         return false;
     }
 
-    e->type = hie_model_types[i];
+    e->type = hie_str(hie_types[found].name);
     e->id = id;
 
     return true;

@@ -22,31 +22,68 @@ hash_name(hie_str_t name)
 }
 
 
-hie_type_t
-hie_type_find(hie_str_t name)
+static int
+compare_name(hie_str_t name, hie_type_t type)
 {
     int          c;
-    size_t       low, high, mid, n;
+    size_t       n;
     const char  *there;
 
     if (name.len == 0) {
-        return HIE_TYPE_NONE;
+        return -1;               /* ptr may be NULL */
     }
+
+    there = hie_types[type].name;
+    n = strlen(there);
+    c = memcmp(name.ptr, there, name.len < n ? name.len : n);
+    return c != 0 ? c : (name.len > n) - (name.len < n);
+}
+
+
+hie_type_t
+hie_type_find(hie_str_t name)
+{
+    int     c;
+    size_t  low, high, mid;
 
     for (low = 0, high = hie_n_types - 1; low < high; ) {
         mid = low + (high - low) / 2;
-        there = hie_types[hie_types_by_name[mid]].name;
-        n = strlen(there);
-
-        c = memcmp(name.ptr, there, name.len < n ? name.len : n);
-        if (c == 0 && name.len == n) {
+        c = compare_name(name, hie_types_by_name[mid]);
+        if (c == 0) {
             return hie_types_by_name[mid];
         }
 
-        if (c < 0 || (c == 0 && name.len < n)) {
+        if (c < 0) {
             high = mid;
         } else {
             low = mid + 1;
+        }
+    }
+
+    return HIE_TYPE_NONE;
+}
+
+
+hie_type_t
+hie_type_find_resource(hie_str_t name)
+{
+    int         c;
+    hie_type_t  low, high, mid;
+
+    for (low = HIE_TYPE_Account, high = HIE_TYPE_VisionPrescription + 1;
+         low < high;
+         /* void */)
+    {
+        mid = (hie_type_t) (low + (high - low) / 2);
+        c = compare_name(name, mid);
+        if (c == 0) {
+            return mid;
+        }
+
+        if (c < 0) {
+            high = mid;
+        } else {
+            low = (hie_type_t) (mid + 1);
         }
     }
 

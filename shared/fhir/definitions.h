@@ -93,6 +93,10 @@ extern const hie_type_t       hie_targets[];
 /* "Patient", "Patient.contact", "code"; HIE_TYPE_NONE if there is none. */
 hie_type_t
 hie_type_find(hie_str_t name);
+/* A type of resources that is not abstract; these have the indices
+ * HIE_TYPE_Account to HIE_TYPE_VisionPrescription, in byte order. */
+hie_type_t
+hie_type_find_resource(hie_str_t name);
 /* Is `type` `ancestor`, or does it specialise it? */
 bool
 hie_type_is(hie_type_t type, hie_type_t ancestor);

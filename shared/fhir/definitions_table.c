@@ -3,6 +3,8 @@
 
 #include "fhir/definitions_table.h"
 
+#define N(name)  { name, sizeof(name) - 1 }
+
 
 const hie_type_info_t  hie_types[] = {
     { NULL, 0, false, 0, 0, 0, 0, 0, 0, 0 },
@@ -13496,3 +13498,33 @@ const hie_type_t  hie_types_by_name[] = {
     673, 674, 675, 677, 676, 208, 679, 678, 680, 209, 681, 682, 1, 2, 3, 4, 5,
     6, 7, 8, 9, 10, 11, 12, 13, 14, 15, 16, 17, 18, 19, 20,
 };
+
+
+const hie_str_t  hie_uri_names[] = {
+    N("address"), N("answerValueSet"), N("authority"), N("authorizationUrl"),
+    N("base"), N("baseDefinition"), N("capabilities"), N("code"),
+    N("compartment"), N("contentReference"), N("defaultValueCanonical"),
+    N("defaultValueOid"), N("defaultValueUri"), N("defaultValueUrl"),
+    N("defaultValueUuid"), N("definition"), N("definitionCanonical"),
+    N("definitionUri"), N("derivedFrom"), N("derivedFromUri"), N("detail"),
+    N("endpoint"), N("eventUri"), N("exampleCanonical"), N("fixedCanonical"),
+    N("fixedOid"), N("fixedUri"), N("fixedUrl"), N("fixedUuid"), N("graph"),
+    N("identifier"), N("implementationGuide"), N("implicitRules"),
+    N("import"), N("imports"), N("inputProfile"), N("instantiates"),
+    N("instantiatesCanonical"), N("instantiatesUri"), N("issuer"),
+    N("jurisdiction"), N("library"), N("link"), N("location"), N("measure"),
+    N("message"), N("moduleCanonical"), N("moduleUri"), N("nameUrl"),
+    N("onlineInformation"), N("outputProfile"), N("parent"), N("partOf"),
+    N("patternCanonical"), N("patternOid"), N("patternUri"), N("patternUrl"),
+    N("patternUuid"), N("policy"), N("profile"), N("property"), N("protocol"),
+    N("questionnaire"), N("reference"), N("relativePath"), N("rendering"),
+    N("replaces"), N("resource"), N("source"), N("sourceCanonical"),
+    N("sourceUri"), N("supplements"), N("supportedProfile"), N("system"),
+    N("target"), N("targetCanonical"), N("targetProfile"), N("targetUri"),
+    N("transform"), N("type"), N("uri"), N("url"), N("valueCanonical"),
+    N("valueOid"), N("valueSet"), N("valueUri"), N("valueUrl"),
+    N("valueUuid"), N("workflow"),
+};
+
+const size_t  hie_n_uri_names =
+    sizeof(hie_uri_names) / sizeof(hie_uri_names[0]);

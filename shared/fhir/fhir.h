@@ -151,19 +151,10 @@ hie_fhir_reference(hie_str_t text, hie_str_t base, hie_reference_t *out);
 
 
 /*
- * What is found by: the search values of a resource, and the patients in
- * whose compartments it is.
- *
- * A token or reference is the hash of (type, parameter, form) where form is
- * one of "system|code", "|code" (no system), "code" (any system), "system|";
- * a reference "Type/id". A query makes the same hash.
+ * What a resource tells about other things than itself.
  */
-typedef struct {
-    const char  *param;    /* search parameter code, of the table */
-    hie_str_t    value;    /* normalised: NFKD without marks, case folded */
-} hie_index_string_t;
 
-/* A label of meta. Its key is among the tokens. */
+/* A label of meta. */
 typedef enum {
     HIE_LABEL_PROFILE = 1, HIE_LABEL_SECURITY, HIE_LABEL_TAG
 } hie_label_kind_t;
@@ -176,63 +167,37 @@ typedef struct {
 } hie_label_t;
 
 typedef struct {
-    int                  n_patients;
-    int                  n_compartment; /* the first so many: by definition of
-                                           the compartment; the others are
-                                           referred to from elsewhere in it */
-    hie_str_t           *patient_ids;   /* ids of Patient, without "Patient/" */
-    uint64_t            *patients;      /* hie_fhir_patient_key of each */
-    int                  n_tokens;
-    uint64_t            *tokens;        /* sorted, no repetition */
-    int                  n_strings;
-    hie_index_string_t  *strings;
-    int                  n_refs;      /* literal references to resources of */
-    hie_str_t           *refs;        /* ours but patients: "Type/id", each
-                                         once */
-    int                  n_labels;
-    hie_label_t         *labels;
-    apr_time_t           care_from;   /* the time of care that it is about, */
-    apr_time_t           care_until;  /* the end excluded; none: both 0 */
-} hie_index_t;
+    int           n_patients;
+    int           n_compartment; /* the first so many: by definition of the
+                                    compartment; the others are referred to
+                                    from elsewhere in it */
+    hie_str_t    *patient_ids;   /* ids of Patient, without "Patient/" */
+    uint64_t     *patients;      /* hie_fhir_patient_key of each */
+    int           n_refs;        /* literal references to resources of ours, */
+    int           n_followed;    /* relative or below `base`, wherever they */
+    uint64_t     *refs;          /* stand: hie_fhir_resource_key, each once.
+                                    The first so many are not to patients; of
+                                    a Bundle, which only carries them, none */
+    int           n_labels;
+    hie_label_t  *labels;        /* by key, each once */
+    apr_time_t    care_from;     /* the time of care that it is about, the */
+    apr_time_t    care_until;    /* end excluded; none: both 0 */
+} hie_relations_t;
 
-/* `id` is the id under which it is stored. */
+/* `id` is the id under which it is stored. `base` is our own URL, or empty. */
 hie_rc_t
-hie_fhir_index(const hie_doc_t *d, hie_str_t type, hie_str_t id,
-               hie_str_t base, apr_pool_t *pool, hie_index_t *out,
-               hie_error_t *err);
+hie_fhir_relations(const hie_doc_t *d, hie_str_t type, hie_str_t id,
+                   hie_str_t base, apr_pool_t *pool, hie_relations_t *out,
+                   hie_error_t *err);
 
+uint64_t
+hie_fhir_resource_key(hie_str_t type, hie_str_t id);
 uint64_t
 hie_fhir_patient_key(hie_str_t patient_id);
-uint64_t
-hie_fhir_token_key(hie_str_t type, const char *param, hie_str_t form);
-/* A token that every resource has for each literal reference of it, relative
- * or below `base`, wherever it stands: what is asked before a deletion. */
-uint64_t
-hie_fhir_referrer_key(hie_str_t type, hie_str_t id);
+/* Text as string search compares it: NFKD without marks, case folded, every
+ * run of white space one space. */
 hie_str_t
 hie_fhir_normalize(apr_pool_t *pool, hie_str_t text);
-
-/* Search parameters that are served, by type. */
-typedef enum {
-    HIE_PARAM_TOKEN = 1, HIE_PARAM_REFERENCE, HIE_PARAM_STRING, HIE_PARAM_URI
-} hie_param_kind_t;
-
-typedef struct {
-    const char        *type;
-    const char        *code;       /* "identifier" */
-    hie_param_kind_t   kind;
-    const char        *path;       /* element path below the resource;
-                                      '|' between alternatives */
-    const char        *target;     /* of a reference: the only type, or NULL */
-    const char        *canonical;  /* URL of the SearchParameter */
-} hie_param_t;
-
-/* One row for a type and a code. NULL if not served. */
-const hie_param_t *
-hie_fhir_param(hie_str_t type, hie_str_t code);
-/* All of them: the i-th, or NULL at the end. */
-const hie_param_t *
-hie_fhir_params(size_t i);
 
 
 /*

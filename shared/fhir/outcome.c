@@ -2,7 +2,7 @@
  * OperationOutcome (R4 section 2.30).
  */
 
-#include "fhir/model.h"
+#include "fhir/fhir.h"
 
 #include <string.h>
 

@@ -3,8 +3,8 @@
  * they will be (R4 section 3.1.0.11.2).
  */
 
+#include "fhir/definitions_table.h"
 #include "fhir/doc.h"
-#include "fhir/model.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -21,18 +21,22 @@ typedef struct {
 
 
 static int
+compare_str(const void *va, const void *vb)
+{
+    const hie_str_t  *a = va, *b = vb;
+    size_t            len = a->len < b->len ? a->len : b->len;
+    int               rc = len > 0 ? memcmp(a->ptr, b->ptr, len) : 0;
+
+    return rc != 0 ? rc : (a->len > b->len) - (a->len < b->len);
+}
+
+
+static int
 compare_links(const void *va, const void *vb)
 {
     const hie_fhir_link_t  *a = va, *b = vb;
-    size_t                  len;
-    int                     rc;
 
-    len = a->full_url.len < b->full_url.len ? a->full_url.len
-                                            : b->full_url.len;
-    rc = len > 0 ? memcmp(a->full_url.ptr, b->full_url.ptr, len) : 0;
-
-    return rc != 0 ? rc : (a->full_url.len > b->full_url.len)
-                          - (a->full_url.len < b->full_url.len);
+    return compare_str(&a->full_url, &b->full_url);
 }
 
 
@@ -252,7 +256,9 @@ relink_member(relinker_t *r, hie_node_t n)
         return;
     }
 
-    if (hie_model_find(hie_model_uris, hie_model_n_uris, name) < 0) {
+    if (bsearch(&name, hie_uri_names, hie_n_uri_names, sizeof(name),
+                compare_str) == NULL)
+    {
         return;
     }
 

@@ -3,56 +3,24 @@
  */
 
 #include "fhir/doc.h"
-#include "fhir/model.h"
+#include "fhir/definitions.h"
 
 #include <stdio.h>
 #include <string.h>
 
 
-int
-hie_model_find(const hie_str_t *names, size_t n, hie_str_t name)
-{
-    size_t  low = 0, high = n, mid, len;
-    int     rc;
-
-    while (low < high) {
-        mid = (low + high) / 2;
-        len = names[mid].len < name.len ? names[mid].len : name.len;
-        rc = len > 0 ? memcmp(names[mid].ptr, name.ptr, len) : 0;
-
-        if (rc == 0 && names[mid].len == name.len) {
-            return (int) mid;
-        }
-
-        if (rc < 0 || (rc == 0 && names[mid].len < name.len)) {
-            low = mid + 1;
-        } else {
-            high = mid;
-        }
-    }
-
-    return -1;
-}
-
-
-int
-hie_model_type(hie_str_t name)
-{
-    return hie_model_find(hie_model_types, hie_model_n_types, name);
-}
-
-
 bool
 hie_fhir_is_type(hie_str_t name)
 {
-    return hie_model_type(name) >= 0;
+    return hie_type_find_resource(name) != HIE_TYPE_NONE;
 }
 
 
 const char *
 hie_fhir_type(size_t i)
 {
-    return i < hie_model_n_types ? hie_model_types[i].ptr : NULL;
+    return i <= HIE_TYPE_VisionPrescription - HIE_TYPE_Account
+           ? hie_types[HIE_TYPE_Account + i].name : NULL;
 }
 
 
@@ -110,8 +78,8 @@ split_last(hie_str_t *text, hie_str_t *last)
 static bool
 take_type_id(hie_str_t *text, hie_reference_t *out)
 {
-    hie_str_t  left = *text, part, version = HIE_STR_NONE, id, type;
-    int        i;
+    hie_str_t   left = *text, part, version = HIE_STR_NONE, id, type;
+    hie_type_t  found;
 
     if (!split_last(&left, &id)) {
         return false;
@@ -129,13 +97,13 @@ take_type_id(hie_str_t *text, hie_reference_t *out)
     }
 
     split_last(&left, &type);
-    i = hie_model_type(type);
+    found = hie_type_find_resource(type);
 
-    if (i < 0 || !hie_fhir_is_id(id)) {
+    if (found == HIE_TYPE_NONE || !hie_fhir_is_id(id)) {
         return false;
     }
 
-    out->type = hie_model_types[i];
+    out->type = hie_str(hie_types[found].name);
     out->id = id;
     out->version = version;
     text->len = (size_t) (type.ptr - text->ptr);
@@ -323,7 +291,7 @@ hie_fhir_check(const hie_doc_t *d, apr_pool_t *pool, hie_str_t *type,
 {
     hie_node_t  n;
     hie_str_t   name;
-    int         i;
+    hie_type_t  known;
 
     *type = HIE_STR_NONE;
 
@@ -341,9 +309,9 @@ hie_fhir_check(const hie_doc_t *d, apr_pool_t *pool, hie_str_t *type,
     }
 
     name = hie_doc_string(d, n, pool);
-    i = hie_model_type(name);
+    known = hie_type_find_resource(name);
 
-    if (i < 0) {
+    if (known == HIE_TYPE_NONE) {
         return hie_fail(err, HIE_INVALID, "",
                         "expected a resource type of FHIR R4, found \"%.*s\"",
                         name.len < HIE_FHIR_ID_MAX ? (int) name.len
@@ -351,18 +319,19 @@ hie_fhir_check(const hie_doc_t *d, apr_pool_t *pool, hie_str_t *type,
                         name.ptr);
     }
 
+    name = hie_str(hie_types[known].name);
     n = hie_doc_member(d, 0, "id");
 
     if (n != HIE_NODE_NONE && !hie_fhir_is_id(hie_doc_string(d, n, pool))) {
-        return wrong_shape(err, hie_model_types[i], "id",
+        return wrong_shape(err, name, "id",
                            "1 to 64 letters, digits, - and .");
     }
 
-    if (check_meta(d, hie_model_types[i], err) != HIE_OK) {
+    if (check_meta(d, name, err) != HIE_OK) {
         return HIE_INVALID;
     }
 
-    *type = hie_model_types[i];
+    *type = name;
 
     return HIE_OK;
 }

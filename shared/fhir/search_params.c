@@ -95,21 +95,38 @@ hie_search_param_find(hie_type_t type, hie_str_t code)
 }
 
 
-const hie_compartment_row_t *
-hie_compartment_of(hie_type_t compartment, hie_type_t type, size_t *n)
+/* The first row at or behind a compartment and a type. */
+static size_t
+first_row(hie_type_t compartment, hie_type_t type)
 {
-    size_t  i, first;
+    size_t                        low, high, mid;
+    const hie_compartment_row_t  *r;
 
-    *n = 0;
-    first = hie_n_compartment_rows;
-    for (i = 0; i < hie_n_compartment_rows; i++) {
-        if (hie_compartment_rows[i].compartment == compartment
-            && (type == HIE_TYPE_NONE || hie_compartment_rows[i].type == type))
+    for (low = 0, high = hie_n_compartment_rows; low < high; ) {
+        mid = low + (high - low) / 2;
+        r = &hie_compartment_rows[mid];
+        if (r->compartment < compartment
+            || (r->compartment == compartment && r->type < type))
         {
-            first = *n == 0 ? i : first;
-            (*n)++;
+            low = mid + 1;
+        } else {
+            high = mid;
         }
     }
 
+    return low;
+}
+
+
+const hie_compartment_row_t *
+hie_compartment_of(hie_type_t compartment, hie_type_t type, size_t *n)
+{
+    size_t  first, end;
+
+    first = first_row(compartment, type);
+    end = type == HIE_TYPE_NONE
+          ? first_row((hie_type_t) (compartment + 1), HIE_TYPE_NONE)
+          : first_row(compartment, (hie_type_t) (type + 1));
+    *n = end - first;
     return *n == 0 ? NULL : &hie_compartment_rows[first];
 }

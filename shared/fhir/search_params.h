@@ -58,9 +58,12 @@ hie_search_params_of(hie_type_t type, size_t *n);
 /* A resource is in a compartment (R4 section 2.6.3, CompartmentDefinition)
  * when one of these parameters refers to its instance. */
 typedef struct {
-    hie_type_t  compartment;     /* HIE_TYPE_Patient, Encounter, … */
-    hie_type_t  type;            /* of the resource */
-    uint16_t    param;           /* in hie_search_params */
+    hie_type_t   compartment;    /* HIE_TYPE_Patient, Encounter, … */
+    hie_type_t   type;           /* of the resource */
+    uint16_t     param;          /* in hie_search_params */
+    const char  *path;           /* of a Patient's: the elements that the
+                                    parameter is about, '|' between
+                                    alternatives; else NULL */
 } hie_compartment_row_t;
 
 /* Sorted by compartment and type. The instance itself has no row. */

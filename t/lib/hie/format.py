@@ -8,7 +8,7 @@ import sys
 
 from .process import TOP, run
 
-OTHER_STYLE = ("ngx_hie/", "shared/fhir/model.c")
+OTHER_STYLE = ("ngx_hie/",)
 
 
 def git(*arguments):

@@ -82,7 +82,7 @@ def layout():
     found = problems()[0]
     for path in files():
         # generated
-        if path.name == "model.c" or path.name.endswith("_table.c"):
+        if path.name.endswith("_table.c"):
             continue
         lines = path.read_text().splitlines()
         if len(lines) > 1000:
