@@ -126,8 +126,10 @@ typedef struct {
     hie_search_reference_t  *references;
     int                     n_terms;
     hie_search_term_t       *terms;          /* sorted by key */
-    hie_str_t               narrative;       /* text for _text and _content, */
-    hie_str_t               content;         /* or ptr NULL */
+    hie_str_t               narrative;       /* for _text and _content, and */
+    hie_str_t               content;         /* for this alone: texts and codes
+                                                of all elements; both
+                                                normalised, or ptr NULL */
 } hie_search_values_t;
 
 /* `base` is our own: an absolute reference below it counts as relative. */

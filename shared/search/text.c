@@ -62,43 +62,94 @@ narrative(hie_indexer_t *ix, const hie_doc_t *d)
 }
 
 
-static void
-add_strings(hie_indexer_t *ix, const hie_doc_t *d, hie_node_t n,
-            hie_buf_t *out)
-{
-    hie_node_t  c;
+/*
+ * What can be read in an element: texts and codes. URLs, ids, references and
+ * times say nothing in words, and each of them would be a word of its own.
+ */
 
-    if (hie_doc_kind(d, n) == HIE_NODE_STRING) {
-        hie_buf_adds(out, hie_doc_string(d, n, ix->pool));
-        hie_buf_addc(out, ' ');
-        return;
+static void
+add_element(hie_indexer_t *ix, const hie_doc_t *d, hie_node_t n,
+            hie_type_t type, hie_buf_t *out);
+
+
+static bool
+is_read(hie_type_t type)
+{
+    return type == HIE_TYPE_string || type == HIE_TYPE_markdown
+           || type == HIE_TYPE_code;
+}
+
+
+static void
+add_members(hie_indexer_t *ix, const hie_doc_t *d, hie_node_t n,
+            hie_type_t type, hie_buf_t *out)
+{
+    hie_str_t             name;
+    hie_node_t            c;
+    const hie_element_t  *e;
+
+    if (type == HIE_TYPE_Resource) {
+        type = hie_type_find_resource(hie_doc_get(d, n, "resourceType",
+                                                  ix->pool));
     }
 
     for (c = hie_doc_first(d, n); c != HIE_NODE_NONE; c = hie_doc_next(d, c)) {
-        add_strings(ix, d, c, out);
+        name = hie_doc_name(d, c, ix->pool);
+        e = hie_element_find(type, name);
+        if (e != NULL
+            && (type != HIE_TYPE_Reference || !hie_str_eqz(name, "reference")))
+        {
+            add_element(ix, d, c, e->type, out);
+        }
+    }
+}
+
+
+static void
+add_element(hie_indexer_t *ix, const hie_doc_t *d, hie_node_t n,
+            hie_type_t type, hie_buf_t *out)
+{
+    hie_node_t  c;
+
+    switch (hie_doc_kind(d, n)) {
+    case HIE_NODE_ARRAY:
+        for (c = hie_doc_first(d, n);
+             c != HIE_NODE_NONE;
+             c = hie_doc_next(d, c))
+        {
+            add_element(ix, d, c, type, out);
+        }
+
+        return;
+
+    case HIE_NODE_OBJECT:
+        if (type != HIE_TYPE_Narrative && type != HIE_TYPE_Meta) {
+            add_members(ix, d, n, type, out);
+        }
+
+        return;
+
+    case HIE_NODE_STRING:
+        if (is_read(type)) {
+            hie_buf_adds(out, hie_doc_string(d, n, ix->pool));
+            hie_buf_addc(out, ' ');
+        }
+
+        return;
+
+    default:
+        return;
     }
 }
 
 
 static hie_str_t
-content(hie_indexer_t *ix, const hie_doc_t *d, hie_str_t words)
+content(hie_indexer_t *ix, const hie_doc_t *d)
 {
-    hie_buf_t   out;
-    hie_node_t  c;
-    hie_str_t   name;
+    hie_buf_t  out;
 
-    hie_buf_init(&out, ix->pool, hie_doc_bytes(d).len);
-    hie_buf_adds(&out, words);
-    hie_buf_addc(&out, ' ');
-    for (c = hie_doc_first(d, 0); c != HIE_NODE_NONE; c = hie_doc_next(d, c)) {
-        name = hie_doc_name(d, c, ix->pool);
-        if (!hie_str_eqz(name, "text") && !hie_str_eqz(name, "resourceType")
-            && !hie_str_eqz(name, "id") && !hie_str_eqz(name, "meta"))
-        {
-            add_strings(ix, d, c, &out);
-        }
-    }
-
+    hie_buf_init(&out, ix->pool, 512);
+    add_element(ix, d, 0, HIE_TYPE_Resource, &out);
     return hie_fhir_normalize(ix->pool, hie_buf_str(&out));
 }
 
@@ -107,5 +158,5 @@ void
 hie_search_text(hie_indexer_t *ix, const hie_doc_t *d, hie_search_values_t *out)
 {
     out->narrative = narrative(ix, d);
-    out->content = content(ix, d, out->narrative);
+    out->content = content(ix, d);
 }
