@@ -146,6 +146,7 @@ static const config_key_t  fhir_keys[] = {
         "single"),
     KEY("delete_limit", CONFIG_INTEGER, AT(fhir.delete_limit), 1, 10000,
         "100"),
+    KEY("full_text", CONFIG_BOOL, AT(fhir.full_text), 0, 0, "true"),
     KEY("references", CONFIG_REFERENCES, AT(fhir.references), 0, 0, "off"),
     KEY("validation", CONFIG_VALIDATION, AT(fhir.validation), 0, 0, "full"),
     KEY("definitions", CONFIG_PATH, AT(fhir.definitions), 0, 0, NULL),

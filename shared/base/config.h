@@ -90,6 +90,8 @@ typedef struct {
                                          than one resource? */
         int          delete_limit;    /* and how many */
         int          references;      /* hie_references_t */
+        bool         full_text;       /* is found by its words: _text,
+                                         _content */
         int          validation;      /* hie_validation_t */
         const char  *definitions;     /* directory of profiles, or NULL */
         const char  *public_url;      /* scheme://host[:port], or NULL: Host */

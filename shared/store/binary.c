@@ -145,7 +145,7 @@ hie_store_put_content(hie_store_tx_t *tx, const hie_put_t *put,
  */
 
 static void
-add_patients(hie_index_t *x, const uint64_t *keys, int n, apr_pool_t *pool)
+add_patients(hie_relations_t *x, const uint64_t *keys, int n, apr_pool_t *pool)
 {
     uint64_t  *all;
 
@@ -226,15 +226,15 @@ hie_store_contexts(hie_store_tx_t *tx, const hie_put_t *puts, int n,
 
         other = put_beside(&puts[i], puts, n);
         if (other != NULL) {
-            keys = other->index->patients;
-            n_keys = other->index->n_patients;
+            keys = other->relations->patients;
+            n_keys = other->relations->n_patients;
         } else {
             rc = stored_patients(tx, &puts[i], &keys, &n_keys, err);
             if (rc != HIE_OK) {
                 return rc;
             }
         }
-        add_patients(puts[i].index, keys, n_keys, tx->pool);
+        add_patients(puts[i].relations, keys, n_keys, tx->pool);
     }
     return HIE_OK;
 }

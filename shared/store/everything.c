@@ -17,8 +17,10 @@
 #include <string.h>
 
 #include <apr_hash.h>
-#include <apr_strings.h>
 #include <apr_tables.h>
+
+/* What a row refers to. A Bundle only carries it. */
+#define REFERS  "CASE WHEN r.type <> 'Bundle' THEN r.ref_keys END"
 
 /* Pages from so many rows on are tried as a whole. */
 #define WHOLE  200
@@ -53,6 +55,14 @@ add_strings(all_t *w, const hie_str_t *s, int n)
 
 
 static int
+add_keys(all_t *w, const uint64_t *keys, int n)
+{
+    hie_params_keys(&w->params, keys, n);
+    return w->params.n;
+}
+
+
+static int
 add_i64(all_t *w, int64_t v)
 {
     hie_params_i64(&w->params, v);
@@ -79,7 +89,7 @@ static void
 begin(all_t *w, const hie_visible_t *v, const hie_everything_t *q,
       apr_pool_t *pool)
 {
-    hie_str_t  self;
+    uint64_t  self;
 
     memset(w, 0, sizeof(*w));
     w->pool = pool;
@@ -89,17 +99,15 @@ begin(all_t *w, const hie_visible_t *v, const hie_everything_t *q,
     hie_buf_init(&w->sql, pool, 4096);
     hie_params_init(&w->params, pool);
 
-    hie_params_keys(&w->params, q->patients, q->n_patients);
-    w->p_patients = w->params.n;
+    w->p_patients = add_keys(w, q->patients, q->n_patients);
     w->p_since = add_time(w, q->since, INT64_MIN);
     w->p_limit = add_i64(w, (int64_t) q->count + 1);
     hie_visible_param(&w->params, v);
     w->p_actors = w->params.n;
 
     if (is_encounter(q)) {
-        self = hie_str(apr_psprintf(pool, "%.*s/%.*s", HIE_PRISTR(q->type),
-                                    HIE_PRISTR(q->id)));
-        w->p_self = add_strings(w, &self, 1);
+        self = hie_fhir_resource_key(q->type, q->id);
+        w->p_self = add_keys(w, &self, 1);
         hie_params_str(&w->params, q->type);
         w->p_type = w->params.n;
         hie_params_str(&w->params, q->id);
@@ -139,7 +147,7 @@ add_belongs(all_t *w, const char *alias)
     hie_buf_addf(&w->sql, "%s.patients && $%d::bigint[]", alias,
                  w->p_patients);
     if (is_encounter(w->query)) {
-        hie_buf_addf(&w->sql, " AND (%s.refs @> $%d::text[] OR ", alias,
+        hie_buf_addf(&w->sql, " AND (%s.ref_keys @> $%d::bigint[] OR ", alias,
                      w->p_self);
         add_is_self(w, alias);
         hie_buf_addz(&w->sql, ")");
@@ -219,9 +227,10 @@ typedef struct {
     const hie_everything_t  *query;
     apr_pool_t              *pool;
     apr_array_header_t      *found;      /* found_t */
-    apr_hash_t              *refs;       /* hie_str_t *, of the rows */
-    apr_array_header_t      *types;      /* of them: hie_str_t */
-    apr_array_header_t      *ids;
+    apr_hash_t              *seen;       /* keys of the rows, and of what they
+                                            refer to: */
+    apr_array_header_t      *refs;       /* uint64_t */
+    apr_array_header_t      *own;        /* bool: an encounter's own */
     bool                     overfull;
     bool                     self;
 } gather_t;
@@ -261,39 +270,29 @@ take_found(gather_t *g, PGresult *res, int i, int class)
 }
 
 
+/* False: it was there already. */
 static bool
-is_one_of(const hie_str_t *types, int n, hie_str_t type)
+see(gather_t *g, const uint64_t *key)
+{
+    if (apr_hash_get(g->seen, key, sizeof(*key)) != NULL) {
+        return false;
+    }
+    apr_hash_set(g->seen, key, sizeof(*key), key);
+    return true;
+}
+
+
+static void
+take_references(gather_t *g, const uint64_t *keys, int n, bool own)
 {
     int  i;
 
     for (i = 0; i < n; i++) {
-        if (hie_str_eq(types[i], type)) {
-            return true;
+        if (see(g, &keys[i])) {
+            APR_ARRAY_PUSH(g->refs, uint64_t) = keys[i];
+            APR_ARRAY_PUSH(g->own, bool) = own;
         }
     }
-    return false;
-}
-
-
-/* An encounter's own references are followed to any type: its conditions. */
-static void
-take_reference(gather_t *g, hie_str_t ref, bool own)
-{
-    const hie_everything_t  *q = g->query;
-    hie_str_t                type, id;
-
-    if (apr_hash_get(g->refs, ref.ptr, (apr_ssize_t) ref.len) != NULL) {
-        return;
-    }
-    type = hie_str_split(ref, '/', &id);
-    if (!is_one_of(q->support, q->n_support, type)
-        && !(own && (q->may_all || is_one_of(q->may, q->n_may, type))))
-    {
-        return;
-    }
-    apr_hash_set(g->refs, ref.ptr, (apr_ssize_t) ref.len, g);
-    APR_ARRAY_PUSH(g->types, hie_str_t) = type;
-    APR_ARRAY_PUSH(g->ids, hie_str_t) = id;
 }
 
 
@@ -305,18 +304,50 @@ is_self(const hie_everything_t *q, PGresult *res, int i)
 }
 
 
+/* The rows, and what they refer to beside each other: first by an encounter
+ * itself, whose references lead further. */
+static void
+take_whole(gather_t *g, PGresult *res)
+{
+    const hie_everything_t  *q = g->query;
+    uint64_t                *keys;
+    int                      i, n, self = -1, rows = PQntuples(res);
+
+    keys = apr_palloc(g->pool, sizeof(*keys) * (size_t) (rows + 1));
+    for (i = 0; i < rows; i++) {
+        keys[i] = hie_fhir_resource_key(hie_result_str(res, i, 1),
+                                        hie_result_str(res, i, 2));
+        see(g, &keys[i]);
+        self = is_self(q, res, i) ? i : self;
+    }
+    for (i = 0; i < q->n_patients; i++) {
+        see(g, &q->patients[i]);
+    }
+
+    if (self >= 0) {
+        g->self = true;
+        keys = hie_result_keys(res, self, 5, g->pool, &n);
+        take_references(g, keys, n, true);
+    }
+    for (i = 0; i < rows; i++) {
+        if (!PQgetisnull(res, i, 4)) {
+            take_found(g, res, i, i == self ? 0 : 1);
+        }
+        keys = hie_result_keys(res, i, 5, g->pool, &n);
+        take_references(g, keys, n, false);
+    }
+}
+
+
 /* All that belongs to it, wanted or not: it may refer to what is wanted. */
 static hie_rc_t
 read_whole(gather_t *g, hie_store_t *s, const hie_visible_t *v,
            hie_error_t *err)
 {
     const hie_everything_t  *q = g->query;
-    hie_str_t               *refs;
     PGresult                *res;
     hie_rc_t                 rc;
     all_t                    w;
-    bool                     self;
-    int                      i, k, n;
 
     begin(&w, v, q, g->pool);
     add_same(&w);
@@ -324,7 +355,7 @@ read_whole(gather_t *g, hie_store_t *s, const hie_visible_t *v,
                  " NULLIF(r.patients, $%d::bigint[]), CASE WHEN ",
                  w.p_patients);
     add_is_wanted(&w, "r");
-    hie_buf_addz(&w.sql, " THEN r.body END, r.refs");
+    hie_buf_addz(&w.sql, " THEN r.body END, " REFERS);
     add_matches(&w);
     hie_buf_addf(&w.sql, " LIMIT $%d::bigint", w.p_limit);
 
@@ -335,21 +366,32 @@ read_whole(gather_t *g, hie_store_t *s, const hie_visible_t *v,
     hie_result_own(res, g->pool);
     if (PQntuples(res) > q->count) {
         g->overfull = true;
-        return HIE_OK;
-    }
-
-    for (i = 0; i < PQntuples(res); i++) {
-        self = is_self(q, res, i);
-        g->self |= self;
-        if (!PQgetisnull(res, i, 4)) {
-            take_found(g, res, i, self ? 0 : 1);
-        }
-        refs = hie_result_texts(res, i, 5, g->pool, &n);
-        for (k = 0; k < n; k++) {
-            take_reference(g, refs[k], self && is_encounter(q));
-        }
+    } else {
+        take_whole(g, res);
     }
     return HIE_OK;
+}
+
+
+/* What is referred to is read if it is of a type outside of the compartment;
+ * an encounter's own references are followed to any type: its conditions. */
+static void
+add_is_support(all_t *w, const char *own)
+{
+    w->p_support = add_strings(w, w->query->support, w->query->n_support);
+    hie_buf_addz(&w->sql, "(");
+    add_is_one_of(w, "t", w->p_support);
+    if (is_encounter(w->query)) {
+        if (w->p_may == 0 && !w->query->may_all) {
+            w->p_may = add_strings(w, w->query->may, w->query->n_may);
+        }
+        hie_buf_addf(&w->sql, " OR %s AND t.type <> 'Patient' AND ", own);
+        add_is_one_of(w, "t", w->p_may);
+    }
+    hie_buf_addz(&w->sql, ") AND NOT t.deleted AND NOT (");
+    add_belongs(w, "t");
+    hie_buf_addz(&w->sql, ") AND ");
+    hie_visible_sql(&w->sql, w->see, "t", w->p_actors);
 }
 
 
@@ -358,23 +400,27 @@ static hie_rc_t
 read_support(gather_t *g, hie_store_t *s, const hie_visible_t *v,
              hie_error_t *err)
 {
-    PGresult  *res;
-    hie_rc_t   rc;
-    all_t      w;
-    int        i, types, ids;
+    PGresult     *res;
+    hie_array_t   own;
+    hie_rc_t      rc;
+    all_t         w;
+    int           i, keys;
 
     begin(&w, v, g->query, g->pool);
-    types = add_strings(&w, (hie_str_t *) g->types->elts, g->types->nelts);
-    ids = add_strings(&w, (hie_str_t *) g->ids->elts, g->ids->nelts);
+    keys = add_keys(&w, (uint64_t *) g->refs->elts, g->refs->nelts);
+    hie_array_init(&own, g->pool, HIE_PG_BOOL, 64);
+    for (i = 0; i < g->own->nelts; i++) {
+        hie_array_bool(&own, APR_ARRAY_IDX(g->own, i, bool));
+    }
+    hie_params_array(&w.params, &own);
+
     hie_buf_addf(&w.sql, "SELECT t.rid, t.type, t.id, t.patients, t.body"
-                 " FROM unnest($%d::text[], $%d::text[]) q(type, id)"
-                 " JOIN hie.resource t ON t.type = q.type AND t.id = q.id"
-                 " WHERE NOT t.deleted AND NOT (", types, ids);
-    add_belongs(&w, "t");
-    hie_buf_addz(&w.sql, ") AND ");
-    add_is_wanted(&w, "t");
+                 " FROM unnest($%d::bigint[], $%d::bool[]) q(key, own)"
+                 " JOIN hie.resource t ON t.key = q.key WHERE ", keys,
+                 keys + 1);
+    add_is_support(&w, "q.own");
     hie_buf_addz(&w.sql, " AND ");
-    hie_visible_sql(&w.sql, w.see, "t", w.p_actors);
+    add_is_wanted(&w, "t");
     hie_buf_addf(&w.sql, " ORDER BY t.rid LIMIT $%d::bigint", w.p_limit);
 
     rc = run(&w, s, &res, err);
@@ -409,33 +455,22 @@ read_page(gather_t *g, hie_store_t *s, const hie_visible_t *v,
         hie_params_str(&w.params, q->id);
         w.p_id = w.params.n;
     }
-    w.p_support = add_strings(&w, q->support, q->n_support);
     class = add_i64(&w, q->after_class);
     rid = add_i64(&w, q->after_rid);
 
     add_same(&w);
-    hie_buf_addz(&w.sql, ", c AS MATERIALIZED (SELECT r.rid, r.type,"
-                 " r.updated, r.refs, CASE WHEN ");
+    hie_buf_addz(&w.sql, ", c AS MATERIALIZED (SELECT r.rid, r.key, r.type,"
+                 " r.updated, " REFERS " AS ref_keys, CASE WHEN ");
     add_is_self(&w, "r");
     hie_buf_addz(&w.sql, " THEN 0 ELSE 1 END AS class");
     add_matches(&w);
-    hie_buf_addz(&w.sql, "), q AS MATERIALIZED (SELECT u.ref,"
-                 " min(c.class) AS class FROM c, unnest(c.refs) u(ref)"
-                 " GROUP BY u.ref), "
+    hie_buf_addz(&w.sql, "), q AS MATERIALIZED (SELECT u.key,"
+                 " min(c.class) AS class FROM c, unnest(c.ref_keys) u(key)"
+                 " WHERE NOT EXISTS (SELECT FROM c o WHERE o.key = u.key)"
+                 " GROUP BY u.key), "
                  "s AS MATERIALIZED (SELECT t.rid, t.type, t.updated"
-                 " FROM q JOIN hie.resource t"
-                 " ON t.type = split_part(q.ref, '/', 1)"
-                 " AND t.id = split_part(q.ref, '/', 2) WHERE (");
-    hie_buf_addf(&w.sql, "split_part(q.ref, '/', 1) = ANY ($%d::text[])",
-                 w.p_support);
-    if (is_encounter(q)) {
-        hie_buf_addz(&w.sql, " OR q.class = 0 AND ");
-        add_is_one_of(&w, "t", w.p_may);
-    }
-    hie_buf_addz(&w.sql, ") AND NOT t.deleted AND NOT (");
-    add_belongs(&w, "t");
-    hie_buf_addz(&w.sql, ") AND ");
-    hie_visible_sql(&w.sql, w.see, "t", w.p_actors);
+                 " FROM q JOIN hie.resource t ON t.key = q.key WHERE ");
+    add_is_support(&w, "q.class = 0");
 
     hie_buf_addf(&w.sql, "), a AS MATERIALIZED (SELECT n.class, n.rid, n.type"
                  " FROM (SELECT c.class, c.rid, c.type, c.updated FROM c"
@@ -499,13 +534,13 @@ hie_store_everything(hie_store_t *s, const hie_visible_t *v,
 
     *out = (hie_all_t) { 0 };
     g.found = apr_array_make(pool, 256, sizeof(found_t));
-    g.types = apr_array_make(pool, 16, sizeof(hie_str_t));
-    g.ids = apr_array_make(pool, 16, sizeof(hie_str_t));
-    g.refs = apr_hash_make(pool);
+    g.refs = apr_array_make(pool, 16, sizeof(uint64_t));
+    g.own = apr_array_make(pool, 16, sizeof(bool));
+    g.seen = apr_hash_make(pool);
 
     if (whole) {
         rc = read_whole(&g, s, v, err);
-        if (rc == HIE_OK && !g.overfull && g.types->nelts > 0) {
+        if (rc == HIE_OK && !g.overfull && g.refs->nelts > 0) {
             rc = read_support(&g, s, v, err);
         }
     }

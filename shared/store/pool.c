@@ -102,6 +102,7 @@ hie_store_open(apr_pool_t *pool, const hie_config_t *conf, hie_store_t **out,
         s->empty[i] = apr_pcalloc(pool, sizeof(hie_conn_t));
     }
     s->n_empty = n;
+    s->known = apr_pcalloc(pool, HIE_KNOWN_TERMS * sizeof(*s->known));
 
     pthread_mutex_init(&s->lock, NULL);
     pthread_condattr_init(&attr);
@@ -373,7 +374,7 @@ prepare_common(hie_store_t *s, hie_conn_t *c)
     const hie_stmt_t   *stmts[] = {
         &s->read[HIE_SEE_ALL], &s->read[see], &s->current[HIE_ROW_CHANGE][see],
         &s->begin,
-        &s->commit, &s->create, &s->create_one, &s->update
+        &s->commit, &s->create, &s->update
     };
     hie_rc_t            rc;
 

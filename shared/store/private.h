@@ -8,7 +8,9 @@
 #include "store/store.h"
 
 #include <pthread.h>
+#include <stdatomic.h>
 
+#include <apr_tables.h>
 #include <libpq-fe.h>
 
 
@@ -60,7 +62,8 @@ typedef struct {
 
 typedef enum {
     HIE_PG_BOOL = 16, HIE_PG_BYTEA = 17, HIE_PG_INT8 = 20, HIE_PG_INT4 = 23,
-    HIE_PG_TEXT = 25, HIE_PG_TIMESTAMPTZ = 1184
+    HIE_PG_TEXT = 25, HIE_PG_TIMESTAMPTZ = 1184, HIE_PG_NUMERIC = 1700,
+    HIE_PG_TSVECTOR = 3614
 } hie_pg_type_t;
 
 void
@@ -84,6 +87,26 @@ hie_params_array(hie_params_t *p, hie_array_t *a);
 /* A whole bigint[] at once. */
 void
 hie_params_keys(hie_params_t *p, const uint64_t *keys, int n);
+
+/* A numeric in binary form; how long it is. */
+#define HIE_NUMERIC_MAX  32
+
+size_t
+hie_numeric(const hie_decimal_t *v, char out[HIE_NUMERIC_MAX]);
+size_t
+hie_numeric_infinity(bool negative, char out[HIE_NUMERIC_MAX]);
+void
+hie_array_numeric(hie_array_t *a, const hie_decimal_t *v);
+void
+hie_array_infinity(hie_array_t *a, bool negative);
+
+/* Takes the next word off a normalised text. False: there is none. */
+bool
+hie_words_next(hie_str_t *rest, hie_str_t *word);
+/* A tsvector in binary form, the words of the narrative with weight A, those
+ * of the content with D; ptr NULL: there is no word. */
+hie_str_t
+hie_words_vector(apr_pool_t *pool, hie_str_t narrative, hie_str_t content);
 
 /* 2000-01-01 in microseconds since 1970. */
 #define HIE_PG_EPOCH  INT64_C(946684800000000)
@@ -157,6 +180,9 @@ typedef struct {
 typedef enum { HIE_SEE_ALL, HIE_SEE_PERMIT, HIE_SEE_DENY, HIE_SEE_KINDS }
     hie_see_t;
 
+/* Keys of labels and terms that a process remembers. */
+#define HIE_KNOWN_TERMS  (1 << 15)
+
 struct hie_store_t {
     const hie_config_t  *conf;
     apr_pool_t          *pool;
@@ -170,6 +196,7 @@ struct hie_store_t {
     unsigned             generation;     /* older connections are not trusted */
     int64_t              refuse_until;   /* no new connection before */
     bool                 checked;        /* the schema is ours */
+    _Atomic uint64_t    *known;          /* terms.c */
 
     hie_stmt_t           read[HIE_SEE_KINDS];
     hie_stmt_t           vread[HIE_SEE_KINDS];
@@ -180,10 +207,9 @@ struct hie_store_t {
     hie_stmt_t           commit;
     hie_stmt_t           rollback;
     hie_stmt_t           create;
-    hie_stmt_t           create_one;
-    hie_stmt_t           strings_one;
-    hie_stmt_t           labels;
     hie_stmt_t           update;
+    hie_stmt_t           labels;
+    hie_stmt_t           terms;
     hie_stmt_t           consents;
 
     /* how often tokens occur: frequency.c */
@@ -193,10 +219,11 @@ struct hie_store_t {
 };
 
 struct hie_store_tx_t {
-    hie_store_t  *store;
-    apr_pool_t   *pool;
-    hie_conn_t   *conn;
-    bool          begun;
+    hie_store_t         *store;
+    apr_pool_t          *pool;
+    hie_conn_t          *conn;
+    bool                 begun;
+    apr_array_header_t  *new_terms;      /* uint64_t: known when it ends well */
 };
 
 int64_t
@@ -272,6 +299,9 @@ hie_store_tx_run(hie_store_tx_t *tx, hie_op_t *ops, int n, hie_error_t *err);
 HIE_BLOCKING hie_rc_t
 hie_store_tx_finish(hie_store_tx_t *tx, hie_op_t *ops, int n,
                     hie_error_t *err);
+/* Gives its connection back. */
+HIE_BLOCKING void
+hie_store_tx_end(hie_store_tx_t *tx);
 /* The transaction that reads of this thread go through, or NULL. */
 hie_store_tx_t *
 hie_store_bound(const hie_store_t *s);
@@ -299,9 +329,23 @@ hie_read_statements(hie_store_t *s);
 void
 hie_write_statements(hie_store_t *s);
 
-/* words.c: the next word of a text; false: there is none. */
-bool
-hie_words_next(hie_str_t *rest, hie_str_t *word);
+/* terms.c: what of the labels and terms of `puts` is not known to be there. */
+typedef struct {
+    int            n_labels;
+    hie_array_t    l_key, l_kind, l_type, l_value;
+    hie_params_t   labels;
+    int            n_terms;
+    hie_array_t    t_key, t_slot, t_value;
+    hie_params_t   terms;
+} hie_new_terms_t;
+
+void
+hie_terms_statements(hie_store_t *s);
+void
+hie_terms_collect(hie_new_terms_t *w, hie_store_tx_t *tx,
+                  const hie_put_t *puts, int n);
+void
+hie_terms_committed(hie_store_tx_t *tx);
 
 /* binary.c: what hie_store_put does for a Binary. */
 hie_rc_t

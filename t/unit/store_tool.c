@@ -62,6 +62,7 @@ configure(hie_config_t *c, const char *conninfo, int connections)
     c->database.acquire_timeout = 300;
     c->database.statement_timeout = 3000;
     c->consent.default_permit = true;
+    c->fhir.full_text = true;
 }
 
 
@@ -132,7 +133,8 @@ tool_setup(void **state)
 {
     apr_pool_create(&pool, root);
     sql("TRUNCATE hie.resource, hie.resource_history, hie.resource_string,"
-        " hie.label, hie.consent, hie.load_state, hie_node_n1.audit_log,"
+        " hie.resource_date, hie.resource_number, hie.resource_text,"
+        " hie.term, hie.label, hie.consent, hie.load_state, hie_node_n1.audit_log,"
         " hie.binary, hie.binary_chunk,"
         " hie_node_n1.journal_place, hie_node_n1.dead_letter");
     return 0;
@@ -154,15 +156,16 @@ key(const char *z)
 }
 
 
-/* A row to write with up to one patient, token and string; NULL: none. */
 hie_put_t
 make_put(const char *type, const char *id, int64_t version, const char *body,
          const char *patient, const char *token, const char *string)
 {
-    hie_index_t  *x = apr_pcalloc(pool, sizeof(*x));
-    hie_put_t     put = {
+    hie_relations_t      *x = apr_pcalloc(pool, sizeof(*x));
+    hie_search_values_t  *v = apr_pcalloc(pool, sizeof(*v));
+    hie_put_t             put = {
         .type = hie_str(type), .id = hie_str(id), .version = version,
-        .updated = 1700000000123456, .body = hie_str(body), .index = x
+        .updated = 1700000000123456, .body = hie_str(body), .relations = x,
+        .values = v
     };
 
     if (patient != NULL) {
@@ -171,17 +174,24 @@ make_put(const char *type, const char *id, int64_t version, const char *body,
         x->patients[0] = key(patient);
     }
     if (token != NULL) {
-        x->n_tokens = 1;
-        x->tokens = apr_palloc(pool, sizeof(uint64_t));
-        x->tokens[0] = key(token);
+        v->n_tokens = 1;
+        v->tokens = apr_palloc(pool, sizeof(uint64_t));
+        v->tokens[0] = key(token);
     }
     if (string != NULL) {
-        x->n_strings = 1;
-        x->strings = apr_palloc(pool, sizeof(*x->strings));
-        x->strings[0].param = "name";
-        x->strings[0].value = hie_str(string);
+        v->n_strings = 1;
+        v->strings = apr_pcalloc(pool, sizeof(*v->strings));
+        v->strings[0].slot = hie_search_param_key(type, "name");
+        v->strings[0].value = hie_str(string);
     }
     return put;
+}
+
+
+hie_search_values_t *
+put_values(hie_put_t *put)
+{
+    return (hie_search_values_t *) put->values;
 }
 
 

@@ -51,10 +51,14 @@ int
 tool_teardown(void **state);
 uint64_t
 key(const char *z);
-/* A row to write with up to one patient, token and string; NULL: none. */
+/* A row to write with up to one patient, token and string (of the parameter
+ * "name"); NULL: none. */
 hie_put_t
 make_put(const char *type, const char *id, int64_t version, const char *body,
          const char *patient, const char *token, const char *string);
+/* Its values, to add to. */
+hie_search_values_t *
+put_values(hie_put_t *put);
 hie_rc_t
 put_rows(hie_store_t *s, const hie_put_t *puts, int n);
 void

@@ -232,24 +232,26 @@ test_create_and_read(void **state)
 static void
 test_many_rows(void **state)
 {
-    hie_put_t    *puts = apr_palloc(pool, 500 * sizeof(*puts));
-    hie_index_t  *x;
-    hie_row_t     row;
-    int           i, j;
+    hie_put_t            *puts = apr_palloc(pool, 500 * sizeof(*puts));
+    hie_relations_t      *x;
+    hie_search_values_t  *v;
+    hie_row_t             row;
+    int                   i, j;
 
     /* rows with 0 to 3 patients and tokens: each must get its own */
     for (i = 0; i < 500; i++) {
         puts[i] = make_put("Observation", apr_psprintf(pool, "o%d", i), 1,
                            apr_psprintf(pool, "{\"n\":%d}", i), NULL, NULL,
                            i % 2 == 0 ? apr_psprintf(pool, "s%d", i) : NULL);
-        x = (hie_index_t *) puts[i].index;
+        x = puts[i].relations;
+        v = put_values(&puts[i]);
         x->n_patients = i % 4;
         x->patients = apr_palloc(pool, 4 * sizeof(uint64_t));
-        x->n_tokens = i % 4;
-        x->tokens = apr_palloc(pool, 4 * sizeof(uint64_t));
+        v->n_tokens = i % 4;
+        v->tokens = apr_palloc(pool, 4 * sizeof(uint64_t));
         for (j = 0; j < i % 4; j++) {
             x->patients[j] = (uint64_t) (i * 10 + j);
-            x->tokens[j] = UINT64_MAX - (uint64_t) (i * 10 + j);
+            v->tokens[j] = UINT64_MAX - (uint64_t) (i * 10 + j);
         }
     }
     assert_int_equal(put_rows(store, puts, 500), HIE_OK);
@@ -315,8 +317,9 @@ static void
 test_delete(void **state)
 {
     hie_row_t      row;
-    hie_query_t    q = { .type = HIE_STR("Patient"), .total = true,
-                         .count = 10 };
+    hie_str_t      type = HIE_STR("Patient");
+    hie_query_t    q = { .n_types = 1, .types = &type, .count = 10,
+                         .total = HIE_TOTAL_ACCURATE };
     hie_found_t    found;
 
     put_one("Patient", "p", 1, "one", "a", "t1", "alpha");
@@ -362,14 +365,15 @@ test_conflicts(void **state)
 static void *
 create_thread(void *arg)
 {
-    hie_rc_t     *rc = arg;
-    apr_pool_t   *scratch = hie_pool_create(NULL, "test");
-    hie_index_t   x = { 0 };
-    hie_put_t     put = {
+    hie_rc_t             *rc = arg;
+    apr_pool_t           *scratch = hie_pool_create(NULL, "test");
+    hie_relations_t       x = { 0 };
+    hie_search_values_t   v = { 0 };
+    hie_store_tx_t       *tx;
+    hie_put_t             put = {
         .type = HIE_STR("Patient"), .id = HIE_STR("same"), .version = 1,
-        .updated = 1, .body = HIE_STR("{}"), .index = &x
+        .updated = 1, .body = HIE_STR("{}"), .relations = &x, .values = &v
     };
-    hie_store_tx_t  *tx;
 
     *rc = hie_store_begin(store, scratch, &tx, NULL);
     if (*rc == HIE_OK) {

@@ -162,18 +162,28 @@ static const hie_str_t  types[] = {
     { "Organization", 12 }, { "Patient", 7 }, { "Practitioner", 12 }
 };
 
+static uint64_t
+ref_key(const char *text)
+{
+    hie_str_t  type, id;
+
+    type = hie_str_split(hie_str(text), '/', &id);
+    return hie_fhir_resource_key(type, id);
+}
+
+
 static void
 put_refs(const char *type, const char *id, const char *patient, int n,
          const char *const *refs)
 {
-    hie_put_t     put = make_put(type, id, 1, id, patient, NULL, NULL);
-    hie_index_t  *x = (hie_index_t *) put.index;
-    int           i;
+    hie_put_t         put = make_put(type, id, 1, id, patient, NULL, NULL);
+    hie_relations_t  *x = put.relations;
+    int               i;
 
-    x->n_refs = n;
+    x->n_refs = x->n_followed = n;
     x->refs = apr_palloc(pool, sizeof(*x->refs) * (size_t) (n + 1));
     for (i = 0; i < n; i++) {
-        x->refs[i] = hie_str(refs[i]);
+        x->refs[i] = ref_key(refs[i]);
     }
     assert_int_equal(put_rows(store, &put, 1), HIE_OK);
 }
@@ -282,7 +292,7 @@ test_everything_times(void **state)
     hie_everything_t  q = everything_of("Patient", "p", &p);
     hie_put_t         put = make_put("Observation", "dated", 1, "dated", "p",
                                      NULL, NULL);
-    hie_index_t      *x = (hie_index_t *) put.index;
+    hie_relations_t  *x = put.relations;
 
     x->care_from = START;
     x->care_until = START + 10;
@@ -313,22 +323,22 @@ test_everything_withheld(void **state)
 {
     uint64_t           p = key("p");
     uint64_t           pq[] = { key("p"), key("q") };
-    const char        *doc[] = { "Practitioner/doc" };
     hie_everything_t   q = everything_of("Patient", "p", &p);
     hie_consent_row_t  c = { .patient = key("q") };
     hie_put_t          put = make_put("Consent", "c", 1, "{}", NULL, NULL,
                                       NULL);
     hie_put_t          of_both = make_put("Observation", "b", 1, "b", "p",
                                           NULL, NULL);
-    hie_index_t       *x = (hie_index_t *) of_both.index;
+    uint64_t           ref = ref_key("Practitioner/doc");
+    hie_relations_t   *x = of_both.relations;
     hie_visible_t      v = { .default_permit = true };
 
     put_refs("Patient", "p", "p", 0, NULL);
     put_refs("Practitioner", "doc", NULL, 0, NULL);
     x->n_patients = 2;
     x->patients = pq;
-    x->n_refs = 1;
-    x->refs = &(hie_str_t) { doc[0], strlen(doc[0]) };
+    x->n_refs = x->n_followed = 1;
+    x->refs = &ref;
     assert_int_equal(put_rows(store, &of_both, 1), HIE_OK);
     assert_string_equal(gather(&v, &q), "0p 1b 2doc");
 
@@ -467,15 +477,16 @@ test_plans(void **state)
     const hie_visible_t  *seen[] = { &all, &v, &w };
     int                   i;
 
-    sql("INSERT INTO hie.resource (version, updated, type, id, patients,"
-        " tokens, refs, body) SELECT 1 + i % 2,"
+    sql("INSERT INTO hie.resource (key, version, updated, type, id, patients,"
+        " tokens, ref_params, ref_keys, body) SELECT i, 1 + i % 2,"
         " timestamptz '2026-01-01' + i * interval '1 s',"
         " CASE WHEN i % 10 = 0 THEN 'Patient'"
         " ELSE 'Observation' END, i::text, ARRAY[i % 1000], '{}',"
-        " CASE WHEN i % 10 = 0 THEN '{}' ELSE ARRAY['Practitioner/7'] END,"
+        " CASE WHEN i % 10 = 0 THEN '{}' ELSE ARRAY[0] END,"
+        " CASE WHEN i % 10 = 0 THEN '{}' ELSE ARRAY[-7] END,"
         " '\\x00' FROM generate_series(1, 50000) i");
-    sql("INSERT INTO hie.resource (version, updated, type, id, patients,"
-        " tokens, body) VALUES (1, now(), 'Practitioner', '7', '{}', '{}',"
+    sql("INSERT INTO hie.resource (key, version, updated, type, id, patients,"
+        " tokens, body) VALUES (-7, 1, now(), 'Practitioner', '7', '{}', '{}',"
         " '\\x00')");
     sql("INSERT INTO hie.resource_history (rid, version, updated, superseded,"
         " method, deleted, type, id, patients, body) SELECT rid, 1,"

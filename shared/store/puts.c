@@ -1,0 +1,459 @@
+/*
+ * Rows of resources and of all their index tables.
+ *
+ * One statement writes all of a list: each further one would cost as much as
+ * several rows. Arrays of arrays do not exist in PostgreSQL (only matrices):
+ * the keys of all rows stand in one array, with both ends of each row's part
+ * beside it. Rows of the index tables say by their `ord` whose they are.
+ */
+
+#include "store/puts.h"
+
+
+#define PART(array, from, to)                                                 \
+    "(" array ")[" from " + 1 : " to "]"
+
+#define PATIENTS  PART("$12::bigint[]", "d.p0", "d.p1")
+#define TOKENS    PART("$13::bigint[]", "d.t0", "d.t1")
+#define PARAMS    PART("$14::int[]", "d.r0", "d.r1")
+#define KEYS      PART("$15::bigint[]", "d.r0", "d.r1")
+
+/* What all statements have. */
+#define COMMON                                                                \
+    "$1::text[], $2::text[], $3::int[], $4::int[], $5::int[], $6::int[],"     \
+    " $7::int[], $8::int[], $9::timestamptz[], $10::timestamptz[],"           \
+    " $11::tsvector[], $35::bigint[]"
+#define COMMON_NAMES                                                          \
+    "type, id, p0, p1, t0, t1, r0, r1, care_from, care_until, words, number"
+
+#define WRITTEN        "$36::timestamptz[], $37::bytea[], $38::int[]"
+#define WRITTEN_NAMES  "updated, body, method"
+
+/* The index tables. `a` has the rid of each row, by its place. */
+#define RID  "(SELECT a.rids FROM a)[u.ord]"
+
+#define INDEX                                                                 \
+    "ns AS (INSERT INTO hie.resource_string (rid, slot, scope, value)"       \
+    " SELECT " RID ", u.slot, u.scope, u.value"                               \
+    " FROM unnest($16::int[], $17::bigint[], $18::bigint[], $19::text[])"     \
+    " AS u(ord, slot, scope, value)), "                                       \
+    "nd AS (INSERT INTO hie.resource_date (rid, slot, low, high, scope)"     \
+    " SELECT " RID ", u.slot, u.low, u.high, u.scope"                         \
+    " FROM unnest($20::int[], $21::bigint[], $22::bigint[], $23::bigint[],"   \
+    " $24::bigint[]) AS u(ord, slot, low, high, scope)), "                    \
+    "nn AS (INSERT INTO hie.resource_number (rid, slot, unit, system, code," \
+    " scope, low, high, unit_low, unit_high)"                                 \
+    " SELECT " RID ", u.slot, u.unit, u.system, u.code, u.scope, u.low,"      \
+    " coalesce(u.high, u.low), u.unit_low,"                                   \
+    " coalesce(u.unit_high, u.unit_low)"                                      \
+    " FROM unnest($25::int[], $26::bigint[], $27::bigint[], $28::bigint[],"   \
+    " $29::bigint[], $30::bigint[], $31::numeric[], $32::numeric[],"          \
+    " $33::numeric[], $34::numeric[])"                                        \
+    " AS u(ord, slot, unit, system, code, scope, low, high, unit_low,"        \
+    " unit_high)), "                                                          \
+    "nt AS (INSERT INTO hie.resource_text (rid, words)"                      \
+    " SELECT i.rid, i.words FROM i WHERE i.words IS NOT NULL) "
+
+/* What was there before. */
+#define FORGET                                                                \
+    "fs AS (DELETE FROM hie.resource_string x USING i WHERE x.rid = i.rid), " \
+    "fd AS (DELETE FROM hie.resource_date x USING i WHERE x.rid = i.rid), "   \
+    "fn AS (DELETE FROM hie.resource_number x USING i WHERE x.rid = i.rid), " \
+    "ft AS (DELETE FROM hie.resource_text x USING i WHERE x.rid = i.rid), "
+
+#define ALL_OR_CONFLICT                                                       \
+    "SELECT CASE WHEN count(*) = cardinality($1::text[]) THEN count(*)"       \
+    " ELSE hie.conflict() END FROM i"
+
+static const char  create_sql[] =
+    "WITH d AS MATERIALIZED ("
+    "SELECT nextval('hie.resource_rid') AS rid, u.*"
+    " FROM unnest(" COMMON ", " WRITTEN ")"
+    " AS u(" COMMON_NAMES ", " WRITTEN_NAMES ")), "
+    "i AS (SELECT d.rid, d.words FROM d), "
+    "a AS (SELECT array_agg(d.rid) AS rids FROM d), "
+    "w AS (INSERT INTO hie.resource"
+    " (rid, key, version, updated, care_from, care_until, method, deleted,"
+    " type, id, patients, tokens, ref_params, ref_keys, body)"
+    " SELECT d.rid, d.number, 1, d.updated, d.care_from, d.care_until,"
+    " d.method, false, d.type, d.id, " PATIENTS ", " TOKENS ", " PARAMS ", "
+    KEYS ", d.body FROM d), "
+    INDEX
+    "SELECT count(*) FROM d";
+
+static const char  update_sql[] =
+    "WITH d AS MATERIALIZED ("
+    "SELECT u.*"
+    " FROM unnest(" COMMON ", " WRITTEN ") WITH ORDINALITY"
+    " AS u(" COMMON_NAMES ", " WRITTEN_NAMES ", ord)), "
+    "h AS (INSERT INTO hie.resource_history"
+    " (rid, version, updated, superseded, method, deleted, type, id,"
+    " patients, body)"
+    " SELECT r.rid, r.version, r.updated, d.updated, r.method, r.deleted,"
+    " r.type, r.id, r.patients, r.body"
+    " FROM d JOIN hie.resource r ON r.type = d.type AND r.id = d.id"
+    " AND r.version = d.number - 1), "
+    "i AS (UPDATE hie.resource r SET version = d.number,"
+    " updated = d.updated, care_from = d.care_from,"
+    " care_until = d.care_until, method = d.method, deleted = (d.body = ''),"
+    " patients = CASE WHEN d.body = '' THEN r.patients"
+    " ELSE " PATIENTS " END,"
+    " tokens = " TOKENS ", ref_params = " PARAMS ", ref_keys = " KEYS ","
+    " body = d.body"
+    " FROM d WHERE r.type = d.type AND r.id = d.id"
+    " AND r.version = d.number - 1 RETURNING r.rid, d.ord, d.words), "
+    "a AS (SELECT array_agg(i.rid ORDER BY i.ord) AS rids FROM i), "
+    FORGET INDEX
+    ALL_OR_CONFLICT;
+
+/* What has got another version meanwhile has been indexed with that. */
+static const char  reindex_sql[] =
+    "WITH d AS MATERIALIZED ("
+    "SELECT u.* FROM unnest(" COMMON ") WITH ORDINALITY"
+    " AS u(" COMMON_NAMES ", ord)), "
+    "i AS (UPDATE hie.resource r SET care_from = d.care_from,"
+    " care_until = d.care_until, patients = " PATIENTS ", tokens = " TOKENS ","
+    " ref_params = " PARAMS ", ref_keys = " KEYS
+    " FROM d WHERE r.type = d.type AND r.id = d.id"
+    " AND r.version = d.number RETURNING r.rid, d.ord, d.words), "
+    "a AS (SELECT array_agg(i.rid ORDER BY i.ord) AS rids FROM i), "
+    FORGET INDEX
+    ALL_OR_CONFLICT;
+
+
+const char *
+hie_rows_sql(hie_rows_kind_t kind)
+{
+    switch (kind) {
+    case HIE_ROWS_CREATE:
+        return create_sql;
+
+    case HIE_ROWS_UPDATE:
+        return update_sql;
+
+    default:
+        return reindex_sql;
+    }
+}
+
+
+static void
+init_parts(hie_rows_t *w, apr_pool_t *pool)
+{
+    hie_array_init(&w->p0, pool, HIE_PG_INT4, 16);
+    hie_array_init(&w->p1, pool, HIE_PG_INT4, 16);
+    hie_array_init(&w->t0, pool, HIE_PG_INT4, 16);
+    hie_array_init(&w->t1, pool, HIE_PG_INT4, 16);
+    hie_array_init(&w->r0, pool, HIE_PG_INT4, 16);
+    hie_array_init(&w->r1, pool, HIE_PG_INT4, 16);
+    hie_array_init(&w->patients, pool, HIE_PG_INT8, 64);
+    hie_array_init(&w->tokens, pool, HIE_PG_INT8, 1024);
+    hie_array_init(&w->ref_params, pool, HIE_PG_INT4, 128);
+    hie_array_init(&w->ref_keys, pool, HIE_PG_INT8, 128);
+}
+
+
+static void
+init_values(hie_rows_t *w, apr_pool_t *pool)
+{
+    hie_array_init(&w->s_ord, pool, HIE_PG_INT4, 64);
+    hie_array_init(&w->s_slot, pool, HIE_PG_INT8, 64);
+    hie_array_init(&w->s_scope, pool, HIE_PG_INT8, 64);
+    hie_array_init(&w->s_value, pool, HIE_PG_TEXT, 128);
+    hie_array_init(&w->d_ord, pool, HIE_PG_INT4, 32);
+    hie_array_init(&w->d_slot, pool, HIE_PG_INT8, 32);
+    hie_array_init(&w->d_low, pool, HIE_PG_INT8, 32);
+    hie_array_init(&w->d_high, pool, HIE_PG_INT8, 32);
+    hie_array_init(&w->d_scope, pool, HIE_PG_INT8, 32);
+    hie_array_init(&w->n_ord, pool, HIE_PG_INT4, 64);
+    hie_array_init(&w->n_slot, pool, HIE_PG_INT8, 64);
+    hie_array_init(&w->n_unit, pool, HIE_PG_INT8, 64);
+    hie_array_init(&w->n_system, pool, HIE_PG_INT8, 64);
+    hie_array_init(&w->n_code, pool, HIE_PG_INT8, 64);
+    hie_array_init(&w->n_scope, pool, HIE_PG_INT8, 64);
+    hie_array_init(&w->n_low, pool, HIE_PG_NUMERIC, 64);
+    hie_array_init(&w->n_high, pool, HIE_PG_NUMERIC, 64);
+    hie_array_init(&w->n_unit_low, pool, HIE_PG_NUMERIC, 64);
+    hie_array_init(&w->n_unit_high, pool, HIE_PG_NUMERIC, 64);
+}
+
+
+void
+hie_rows_init(hie_rows_t *w, const hie_store_t *s, apr_pool_t *pool,
+              size_t body_size)
+{
+    w->n = 0;
+    w->pool = pool;
+    w->full_text = s->conf->fhir.full_text;
+    hie_array_init(&w->type, pool, HIE_PG_TEXT, 64);
+    hie_array_init(&w->id, pool, HIE_PG_TEXT, 64);
+    init_parts(w, pool);
+    hie_array_init(&w->care_from, pool, HIE_PG_TIMESTAMPTZ, 16);
+    hie_array_init(&w->care_until, pool, HIE_PG_TIMESTAMPTZ, 16);
+    hie_array_init(&w->words, pool, HIE_PG_TSVECTOR, 512);
+    init_values(w, pool);
+    hie_array_init(&w->key, pool, HIE_PG_INT8, 16);
+    hie_array_init(&w->updated, pool, HIE_PG_TIMESTAMPTZ, 32);
+    hie_array_init(&w->body, pool, HIE_PG_BYTEA, body_size);
+    hie_array_init(&w->method, pool, HIE_PG_INT4, 16);
+}
+
+
+/* The ends of the numbers are PostgreSQL's infinities. A year of four digits
+ * is never too much for the difference. */
+static int64_t
+care_time(apr_time_t t)
+{
+    return t == INT64_MIN || t == INT64_MAX ? t : t - HIE_PG_EPOCH;
+}
+
+
+static void
+add_care(hie_rows_t *w, const hie_relations_t *x)
+{
+    bool  known = x->care_from < x->care_until;
+
+    hie_array_i64(&w->care_from, care_time(known ? x->care_from : INT64_MIN));
+    hie_array_i64(&w->care_until,
+                  care_time(known ? x->care_until : INT64_MAX));
+}
+
+
+static void
+add_key(hie_array_t *a, uint64_t key)
+{
+    hie_array_i64(a, (int64_t) key);
+}
+
+
+/* 0: there is none. */
+static void
+add_optional(hie_array_t *a, uint64_t key)
+{
+    if (key == 0) {
+        hie_array_null(a);
+    } else {
+        add_key(a, key);
+    }
+}
+
+
+static void
+add_patients(hie_rows_t *w, const hie_relations_t *x)
+{
+    int  i;
+
+    hie_array_i32(&w->p0, (int32_t) w->patients.n);
+    for (i = 0; i < x->n_patients; i++) {
+        add_key(&w->patients, x->patients[i]);
+    }
+    hie_array_i32(&w->p1, (int32_t) w->patients.n);
+}
+
+
+/* What it is found by, its labels, and what it refers to anywhere. */
+static void
+add_tokens(hie_rows_t *w, const hie_relations_t *x,
+           const hie_search_values_t *v)
+{
+    uint64_t  mix = hie_search_param_mix(0);
+    int       i;
+
+    hie_array_i32(&w->t0, (int32_t) w->tokens.n);
+    for (i = 0; i < v->n_tokens; i++) {
+        add_key(&w->tokens, v->tokens[i]);
+    }
+    for (i = 0; i < x->n_labels; i++) {
+        add_key(&w->tokens, x->labels[i].key);
+    }
+    for (i = 0; i < x->n_refs; i++) {
+        add_key(&w->tokens, x->refs[i] ^ mix);
+    }
+    hie_array_i32(&w->t1, (int32_t) w->tokens.n);
+}
+
+
+static void
+add_references(hie_rows_t *w, const hie_relations_t *x,
+               const hie_search_values_t *v)
+{
+    int  i;
+
+    hie_array_i32(&w->r0, (int32_t) w->ref_keys.n);
+    for (i = 0; i < v->n_references; i++) {
+        hie_array_i32(&w->ref_params, (int32_t) v->references[i].param);
+        add_key(&w->ref_keys, v->references[i].target);
+    }
+    for (i = 0; i < x->n_followed; i++) {
+        hie_array_i32(&w->ref_params, 0);
+        add_key(&w->ref_keys, x->refs[i]);
+    }
+    hie_array_i32(&w->r1, (int32_t) w->ref_keys.n);
+}
+
+
+static void
+add_strings(hie_rows_t *w, const hie_search_values_t *v)
+{
+    int                         i;
+    const hie_search_string_t  *s;
+
+    for (i = 0; i < v->n_strings; i++) {
+        s = &v->strings[i];
+        hie_array_i32(&w->s_ord, w->n);
+        add_key(&w->s_slot, s->slot);
+        add_optional(&w->s_scope, s->scope);
+        hie_array_str(&w->s_value, hie_string_indexed(s->value));
+    }
+}
+
+
+static void
+add_dates(hie_rows_t *w, const hie_search_values_t *v)
+{
+    int                       i;
+    const hie_search_date_t  *d;
+
+    for (i = 0; i < v->n_dates; i++) {
+        d = &v->dates[i];
+        hie_array_i32(&w->d_ord, w->n);
+        add_key(&w->d_slot, d->slot);
+        hie_array_i64(&w->d_low, d->low);
+        hie_array_i64(&w->d_high, d->high);
+        add_optional(&w->d_scope, d->scope);
+    }
+}
+
+
+/* The two ends of one range; the second null if it is the first. */
+static void
+add_range(hie_array_t *low, hie_array_t *high, const hie_decimal_t *from,
+          const hie_decimal_t *to, uint8_t open)
+{
+    if (open & HIE_SEARCH_OPEN_LOW) {
+        hie_array_infinity(low, true);
+    } else {
+        hie_array_numeric(low, from);
+    }
+
+    if (open & HIE_SEARCH_OPEN_HIGH) {
+        hie_array_infinity(high, false);
+    } else if (open == 0 && hie_decimal_compare(from, to) == 0) {
+        hie_array_null(high);
+    } else {
+        hie_array_numeric(high, to);
+    }
+}
+
+
+static void
+add_numbers(hie_rows_t *w, const hie_search_values_t *v)
+{
+    int                         i;
+    const hie_search_number_t  *n;
+
+    for (i = 0; i < v->n_numbers; i++) {
+        n = &v->numbers[i];
+        hie_array_i32(&w->n_ord, w->n);
+        add_key(&w->n_slot, n->slot);
+        add_optional(&w->n_unit, n->unit);
+        add_optional(&w->n_system, n->system);
+        add_optional(&w->n_code, n->code);
+        add_optional(&w->n_scope, n->scope);
+        add_range(&w->n_low, &w->n_high, &n->low, &n->high, n->open);
+        if (n->unit == 0) {
+            hie_array_null(&w->n_unit_low);
+            hie_array_null(&w->n_unit_high);
+        } else {
+            add_range(&w->n_unit_low, &w->n_unit_high, &n->unit_low,
+                      &n->unit_high, n->open);
+        }
+    }
+}
+
+
+static void
+add_words(hie_rows_t *w, const hie_search_values_t *v)
+{
+    hie_str_t  words = HIE_STR_NONE;
+
+    if (w->full_text) {
+        words = hie_words_vector(w->pool, v->narrative, v->content);
+    }
+    if (words.ptr != NULL) {
+        hie_array_str(&w->words, words);
+    } else {
+        hie_array_null(&w->words);
+    }
+}
+
+
+static hie_method_t
+put_method(const hie_put_t *put)
+{
+    if (put->body.len == 0) {
+        return HIE_BY_DELETE;
+    }
+    return put->method != 0 ? put->method : HIE_BY_PUT;
+}
+
+
+void
+hie_rows_add(hie_rows_t *w, const hie_put_t *put, hie_rows_kind_t kind)
+{
+    static const hie_relations_t      no_relations;
+    static const hie_search_values_t  no_values;
+    const hie_relations_t            *x = &no_relations;
+    const hie_search_values_t        *v = &no_values;
+
+    if (put->body.len > 0) {
+        x = put->relations;
+        v = put->values;
+    }
+
+    w->n++;
+    hie_array_str(&w->type, put->type);
+    hie_array_str(&w->id, put->id);
+    add_care(w, x);
+    add_patients(w, x);
+    add_tokens(w, x, v);
+    add_references(w, x, v);
+    add_strings(w, v);
+    add_dates(w, v);
+    add_numbers(w, v);
+    add_words(w, v);
+
+    if (kind == HIE_ROWS_CREATE) {
+        add_key(&w->key, hie_fhir_resource_key(put->type, put->id));
+    } else {
+        hie_array_i64(&w->key, put->version);
+    }
+    if (kind != HIE_ROWS_REINDEX) {
+        hie_array_time(&w->updated, put->updated);
+        hie_array_str(&w->body, put->body);
+        hie_array_i32(&w->method, put_method(put));
+    }
+}
+
+
+const hie_params_t *
+hie_rows_params(hie_rows_t *w, hie_rows_kind_t kind)
+{
+    hie_array_t *const  in_order[] = {
+        &w->type, &w->id, &w->p0, &w->p1, &w->t0, &w->t1, &w->r0, &w->r1,
+        &w->care_from, &w->care_until, &w->words,
+        &w->patients, &w->tokens, &w->ref_params, &w->ref_keys,
+        &w->s_ord, &w->s_slot, &w->s_scope, &w->s_value,
+        &w->d_ord, &w->d_slot, &w->d_low, &w->d_high, &w->d_scope,
+        &w->n_ord, &w->n_slot, &w->n_unit, &w->n_system, &w->n_code,
+        &w->n_scope, &w->n_low, &w->n_high, &w->n_unit_low, &w->n_unit_high,
+        &w->key, &w->updated, &w->body, &w->method
+    };
+    int  i, n = (int) (sizeof(in_order) / sizeof(in_order[0]));
+
+    hie_params_init(&w->params, w->pool);
+    for (i = 0; i < (kind == HIE_ROWS_REINDEX ? n - 3 : n); i++) {
+        hie_params_array(&w->params, in_order[i]);
+    }
+    return &w->params;
+}

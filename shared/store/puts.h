@@ -1,0 +1,44 @@
+/*
+ * What is written of resources, as arrays with an element per row: for the
+ * files of this room only.
+ */
+
+#ifndef HIE_STORE_PUTS_H
+#define HIE_STORE_PUTS_H
+
+#include "store/private.h"
+
+/* The parameters of hie_store_t.create, update and reindex. */
+typedef struct {
+    int            n;
+    bool           full_text;
+    apr_pool_t    *pool;
+    hie_array_t    type, id;
+    hie_array_t    p0, p1, t0, t1, r0, r1;   /* the row's parts of */
+    hie_array_t    patients, tokens, ref_params, ref_keys;
+    hie_array_t    care_from, care_until, words;
+    hie_array_t    s_ord, s_slot, s_scope, s_value;
+    hie_array_t    d_ord, d_slot, d_low, d_high, d_scope;
+    hie_array_t    n_ord, n_slot, n_unit, n_system, n_code, n_scope;
+    hie_array_t    n_low, n_high, n_unit_low, n_unit_high;
+    hie_array_t    key;                      /* create; else the version */
+    hie_array_t    updated, body, method;    /* not of reindex */
+    hie_params_t   params;
+} hie_rows_t;
+
+typedef enum {
+    HIE_ROWS_CREATE = 1, HIE_ROWS_UPDATE, HIE_ROWS_REINDEX
+} hie_rows_kind_t;
+
+void
+hie_rows_init(hie_rows_t *w, const hie_store_t *s, apr_pool_t *pool,
+              size_t body_size);
+void
+hie_rows_add(hie_rows_t *w, const hie_put_t *put, hie_rows_kind_t kind);
+const hie_params_t *
+hie_rows_params(hie_rows_t *w, hie_rows_kind_t kind);
+
+const char *
+hie_rows_sql(hie_rows_kind_t kind);
+
+#endif

@@ -1,0 +1,532 @@
+/*
+ * What is written beside a resource: the rows that it is found by, labels and
+ * terms. Needs PostgreSQL, see store_tool.h.
+ */
+
+#include "store_tool.h"
+
+#include <string.h>
+
+#include <apr_strings.h>
+
+
+/* How many rows a condition is true of. */
+static long
+count(const char *table, const char *condition)
+{
+    return sql_number(apr_psprintf(pool, "SELECT count(*) FROM hie.%s WHERE "
+                                   "%s", table, condition));
+}
+
+
+static hie_decimal_t
+decimal(const char *text)
+{
+    hie_decimal_t  d;
+
+    assert_true(hie_decimal_parse(hie_str(text), &d));
+    return d;
+}
+
+
+static hie_search_number_t
+number(uint64_t slot, const char *low, const char *high)
+{
+    return (hie_search_number_t) {
+        .slot = slot, .low = decimal(low), .high = decimal(high)
+    };
+}
+
+
+/* One with something in every table. */
+static hie_put_t
+full_put(const char *id, int64_t version)
+{
+    static hie_search_string_t     strings[2];
+    static hie_search_date_t       dates[2];
+    static hie_search_number_t     numbers[3];
+    static hie_search_reference_t  references[2];
+    static hie_search_term_t       terms[2];
+    static hie_label_t             labels[2];
+    static uint64_t                tokens[3], refs[3];
+
+    hie_put_t             put = make_put("Observation", id, version, "{}", "p",
+                                         NULL, NULL);
+    hie_search_values_t  *v = put_values(&put);
+    hie_relations_t      *x = put.relations;
+
+    strings[0] = (hie_search_string_t) { 11, 0, HIE_STR("alpha") };
+    strings[1] = (hie_search_string_t) { 12, 99, HIE_STR("beta 50%") };
+    dates[0] = (hie_search_date_t) { 21, 0, 1000, 2000 };
+    dates[1] = (hie_search_date_t) { 22, 98, INT64_MIN, INT64_MAX };
+    numbers[0] = number(31, "1.50", "1.5");
+    numbers[0].system = 5;
+    numbers[0].code = 6;
+    numbers[0].unit = 7;
+    numbers[0].unit_low = numbers[0].unit_high = decimal("0.0015");
+    numbers[1] = number(32, "-3", "4e2");
+    numbers[1].scope = 97;
+    numbers[2] = number(33, "0", "12");
+    numbers[2].unit = 8;
+    numbers[2].unit_low = decimal("0");
+    numbers[2].unit_high = decimal("12000");
+    numbers[2].open = HIE_SEARCH_OPEN_LOW;
+    references[0] = (hie_search_reference_t) { 41, 1001 };
+    references[1] = (hie_search_reference_t) { UINT32_MAX, UINT64_MAX };
+    terms[0] = (hie_search_term_t) { 501, 51, HIE_STR("8480-6") };
+    terms[1] = (hie_search_term_t) { 502, 52, HIE_STR("systolic") };
+    labels[0] = (hie_label_t) { HIE_LABEL_TAG, 601, HIE_STR("{}") };
+    labels[1] = (hie_label_t) { HIE_LABEL_PROFILE, 602, HIE_STR("\"u\"") };
+    memcpy(tokens, (uint64_t[]) { 501, 502, UINT64_MAX }, sizeof(tokens));
+    memcpy(refs, (uint64_t[]) { 1001, 1002, 1003 }, sizeof(refs));
+
+    *v = (hie_search_values_t) {
+        .n_tokens = 3, .tokens = tokens, .n_strings = 2, .strings = strings,
+        .n_dates = 2, .dates = dates, .n_numbers = 3, .numbers = numbers,
+        .n_references = 2, .references = references, .n_terms = 2,
+        .terms = terms, .narrative = HIE_STR("high pressure"),
+        .content = HIE_STR("blood pressure")
+    };
+    x->n_refs = 3;
+    x->n_followed = 2;
+    x->refs = refs;
+    x->n_labels = 2;
+    x->labels = labels;
+    return put;
+}
+
+
+/* Whether the rows of full_put are there for all resources, and no others. */
+static void
+assert_full(long n)
+{
+    assert_int_equal(count("resource_string", "true"), 2 * n);
+    assert_int_equal(count("resource_string", "slot = 11 AND scope IS NULL"
+                           " AND value = 'alpha'"), n);
+    assert_int_equal(count("resource_string", "slot = 12 AND scope = 99"
+                           " AND value = 'beta 50%'"), n);
+
+    assert_int_equal(count("resource_date", "true"), 2 * n);
+    assert_int_equal(count("resource_date", "slot = 21 AND scope IS NULL"
+                           " AND low = 1000 AND high = 2000"), n);
+    assert_int_equal(count("resource_date", "slot = 22 AND scope = 98"
+                           " AND low = -9223372036854775808"
+                           " AND high = 9223372036854775807"), n);
+
+    assert_int_equal(count("resource_number", "true"), 3 * n);
+    assert_int_equal(count("resource_number", "slot = 31 AND system = 5"
+                           " AND code = 6 AND unit = 7 AND scope IS NULL"
+                           " AND low = 1.5 AND high = 1.5"
+                           " AND unit_low = 0.0015 AND unit_high = 0.0015"),
+                     n);
+    assert_int_equal(count("resource_number", "slot = 32 AND system IS NULL"
+                           " AND code IS NULL AND unit IS NULL AND scope = 97"
+                           " AND low = -3 AND high = 400"
+                           " AND unit_low IS NULL AND unit_high IS NULL"), n);
+    assert_int_equal(count("resource_number", "slot = 33 AND unit = 8"
+                           " AND low = '-infinity' AND high = 12"
+                           " AND unit_low = '-infinity'"
+                           " AND unit_high = 12000"), n);
+
+    assert_int_equal(count("resource_text", "true"), n);
+    assert_int_equal(count("resource_text", "words ="
+                           " 'high:1A pressure:2A,4 blood:3'::tsvector"), n);
+}
+
+
+static void
+test_create(void **state)
+{
+    hie_put_t    put = full_put("o", 1);
+    const char  *mix = apr_psprintf(pool, "%" APR_INT64_T_FMT,
+                                    (apr_int64_t) hie_search_param_mix(0));
+
+    assert_int_equal(put_rows(store, &put, 1), HIE_OK);
+    assert_full(1);
+    assert_int_equal(count("resource", apr_psprintf(pool,
+        "type = 'Observation' AND id = 'o' AND key = %" APR_INT64_T_FMT
+        " AND ref_params = '{41,-1,0,0}' AND ref_keys = '{1001,-1,1001,1002}'"
+        " AND tokens = ARRAY[501, 502, -1, 601, 602, 1001 # (%s),"
+        " 1002 # (%s), 1003 # (%s)]::bigint[] AND method = 1 AND NOT deleted",
+        (apr_int64_t) hie_search_resource_key(put.type, put.id), mix, mix,
+        mix)), 1);
+    assert_int_equal(count("term", "key = 501 AND slot = 51"
+                           " AND value = '8480-6' OR key = 502 AND slot = 52"
+                           " AND value = 'systolic'"), 2);
+    assert_int_equal(count("label", "type = 'Observation' AND (key = 601"
+                           " AND kind = 3 AND value = '{}' OR key = 602"
+                           " AND kind = 1 AND value = '\"u\"')"), 2);
+}
+
+
+static void
+test_update_and_delete(void **state)
+{
+    hie_put_t  puts[2] = { full_put("a", 1), full_put("b", 1) };
+    hie_put_t  put;
+
+    assert_int_equal(put_rows(store, puts, 2), HIE_OK);
+    assert_full(2);
+
+    puts[0].version = puts[1].version = 2;
+    assert_int_equal(put_rows(store, puts, 2), HIE_OK);
+    assert_full(2);
+
+    /* less than there was */
+    put = make_put("Observation", "a", 3, "{}", "p", "t", "gamma");
+    assert_int_equal(put_rows(store, &put, 1), HIE_OK);
+    assert_int_equal(count("resource_string s JOIN hie.resource r"
+                           " USING (rid)", "r.id = 'a' AND value = 'gamma'"),
+                     1);
+    assert_int_equal(count("resource", "id = 'a' AND ref_keys = '{}'"
+                           " AND ref_params = '{}'"
+                           " AND cardinality(tokens) = 1"), 1);
+    sql("DELETE FROM hie.resource_string WHERE value = 'gamma'");
+    assert_full(1);
+
+    /* a new one, a deletion and an update in one call */
+    puts[0] = make_put("Observation", "b", 3, "", NULL, NULL, NULL);
+    puts[1] = full_put("c", 1);
+    assert_int_equal(put_rows(store, puts, 2), HIE_OK);
+    assert_full(1);
+    assert_int_equal(count("resource", "id = 'b' AND deleted AND tokens = '{}'"
+                           " AND ref_keys = '{}' AND ref_params = '{}'"
+                           " AND cardinality(patients) = 1"), 1);
+    assert_int_equal(count("resource_text t JOIN hie.resource r USING (rid)",
+                           "r.id = 'c'"), 1);
+
+    puts[1] = full_put("b", 4);
+    assert_int_equal(put_rows(store, puts + 1, 1), HIE_OK);
+    assert_full(2);
+}
+
+
+/* Of many, each has its own. */
+static void
+test_many(void **state)
+{
+    enum { N = 60 };
+
+    hie_put_t             puts[N];
+    hie_search_values_t  *v;
+    int                   i, k;
+
+    for (i = 0; i < N; i++) {
+        puts[i] = make_put("Observation", apr_itoa(pool, i), 1 + i % 2, "{}",
+                           NULL, NULL, NULL);
+        v = put_values(&puts[i]);
+        v->n_dates = v->n_numbers = v->n_strings = v->n_references = i % 3;
+        v->dates = apr_pcalloc(pool, 3 * sizeof(*v->dates));
+        v->numbers = apr_pcalloc(pool, 3 * sizeof(*v->numbers));
+        v->strings = apr_pcalloc(pool, 3 * sizeof(*v->strings));
+        v->references = apr_pcalloc(pool, 3 * sizeof(*v->references));
+        for (k = 0; k < i % 3; k++) {
+            v->dates[k].low = i;
+            v->numbers[k] = number(1, apr_itoa(pool, i), "1e9");
+            v->strings[k].value = hie_str(apr_itoa(pool, i));
+            v->references[k].target = (uint64_t) i;
+        }
+        if (i % 4 == 0) {
+            v->content = hie_str(apr_psprintf(pool, "w%d", i));
+        }
+    }
+    for (i = 1; i < N; i += 2) {
+        put_one("Observation", apr_itoa(pool, i), 1, "old", NULL, NULL,
+                "old");
+    }
+    assert_int_equal(put_rows(store, puts, N), HIE_OK);
+
+    assert_int_equal(count("resource_string s JOIN hie.resource r"
+                           " USING (rid)", "s.value = r.id"), N);
+    assert_int_equal(count("resource_string", "true"), N);
+    assert_int_equal(count("resource_date s JOIN hie.resource r USING (rid)",
+                           "s.low = r.id::int"), N);
+    assert_int_equal(count("resource_number s JOIN hie.resource r USING (rid)",
+                           "s.low = r.id::int AND s.high = 1e9"), N);
+    assert_int_equal(count("resource", "cardinality(ref_keys) = id::int % 3"
+                           " AND id::bigint = ALL (ref_keys)"), N);
+    assert_int_equal(count("resource_text s JOIN hie.resource r USING (rid)",
+                           "s.words @@ ('w' || r.id)::tsquery"), N / 4);
+    assert_int_equal(count("resource_text", "true"), N / 4);
+}
+
+
+/* As PostgreSQL reads the text. */
+static void
+test_numeric(void **state)
+{
+    static const char *const  texts[] = {
+        "0", "0.00", "-0", "1", "-1", "10", "9999", "10000", "10001",
+        "99999999", "100000000", "0.1", "-0.0001", "0.00001", "1.50",
+        "12345.6789", "120.000", "1234567890123456789012345678901234",
+        "-9999999999999999999999999999999999",
+        "0.1234567890123456789012345678901234",
+        "123456789012345678901234567890123.4",
+        "1e6144", "-1e6100", "1e-6143", "9.999999999999999999999999999999999e9",
+        "1.234e-40", "7e3", "7e4", "7e5", "7e6", "1e-4", "1e-5", "1e-6",
+        "1e-7", "1000000", "123456e-3"
+    };
+
+    enum { N = sizeof(texts) / sizeof(texts[0]) };
+
+    hie_put_t             put = make_put("Observation", "n", 1, "{}", NULL,
+                                         NULL, NULL);
+    hie_search_values_t  *v = put_values(&put);
+    hie_decimal_t         d;
+    int                   i;
+
+    v->n_numbers = N;
+    v->numbers = apr_pcalloc(pool, N * sizeof(*v->numbers));
+    for (i = 0; i < N; i++) {
+        v->numbers[i] = number((uint64_t) i, texts[i], "1e6144");
+    }
+    assert_int_equal(put_rows(store, &put, 1), HIE_OK);
+
+    for (i = 0; i < N; i++) {
+        d = decimal(texts[i]);
+        assert_int_equal(count("resource_number", apr_psprintf(pool,
+            "slot = %d AND low = '%s' AND scale(low) = %d", i, texts[i],
+            hie_decimal_scale(&d))), 1);
+    }
+    assert_int_equal(count("resource_number", "high = '1e6144'"), N);
+
+    /* both ends open */
+    put.version = 2;
+    v->n_numbers = 1;
+    v->numbers[0].open = HIE_SEARCH_OPEN_LOW | HIE_SEARCH_OPEN_HIGH;
+    assert_int_equal(put_rows(store, &put, 1), HIE_OK);
+    assert_int_equal(count("resource_number", "low = '-infinity'"
+                           " AND high = 'infinity'"), 1);
+}
+
+
+static void
+put_text(int64_t version, const char *narrative, const char *content)
+{
+    hie_put_t  put = make_put("Observation", "t", version, "{}", NULL, NULL,
+                              NULL);
+
+    put_values(&put)->narrative = hie_str(narrative);
+    put_values(&put)->content = hie_str(content);
+    assert_int_equal(put_rows(store, &put, 1), HIE_OK);
+}
+
+
+/* Plain words are what to_tsvector makes of them. */
+static void
+test_words(void **state)
+{
+    static const char  *texts[][2] = {
+        { "", "one" },
+        { "one two three two", "" },
+        { "blood pressure", "blood pressure of an arm and the blood" },
+        { "a b c d e f g h i j k l m n o p q r s t u v w x y z",
+          "z y x w v u t s r q p o n m l k j i h g f e d c b a" }
+    };
+    int64_t  i;
+
+    for (i = 0; i < 4; i++) {
+        put_text(i + 1, texts[i][0], texts[i][1]);
+        assert_int_equal(count("resource_text", apr_psprintf(pool,
+            "words = setweight(to_tsvector('pg_catalog.simple', '%s'), 'A')"
+            " || to_tsvector('pg_catalog.simple', '%s')", texts[i][0],
+            texts[i][1])), 1);
+    }
+}
+
+
+static void
+test_word_signs(void **state)
+{
+    put_text(1, "", "  50%, (na\xc3\xafve) \xe8\xa1\x80\xe5\x9c\xa7;a-b "
+             "\xff z\xcc\x88 \xd9\xa3\xe2\x80\x94x ... ");
+    assert_int_equal(count("resource_text", "words = '50:1 na\xc3\xafve:2"
+                           " \xe8\xa1\x80\xe5\x9c\xa7:3 a:4 b:5 z:6 \xd9\xa3:7"
+                           " x:8'::tsvector"), 1);
+    put_text(2, "...", "-, /");
+    assert_int_equal(count("resource_text", "true"), 0);
+}
+
+
+/* What a tsvector cannot hold is left out, and nothing fails. */
+static void
+test_word_limits(void **state)
+{
+    hie_buf_t  b;
+    int        i;
+
+    hie_buf_init(&b, pool, 1 << 16);
+    for (i = 0; i < 300; i++) {
+        hie_buf_addz(&b, "again ");
+    }
+    for (i = 0; i < 3000; i++) {
+        hie_buf_addc(&b, 'x');
+    }
+    hie_buf_addc(&b, '\0');
+    put_text(1, "", b.ptr);
+    assert_int_equal(count("resource_text", "array_length(tsvector_to_array("
+                           "words), 1) = 3 AND words @@ 'again'::tsquery AND"
+                           " words @@ repeat('x', 2046)::tsquery AND"
+                           " words @@ repeat('x', 954)::tsquery"), 1);
+    assert_int_equal(sql_number("SELECT cardinality(u.positions)"
+                                " FROM hie.resource_text t,"
+                                " unnest(t.words) u"
+                                " WHERE u.lexeme = 'again'"), 255);
+
+    b.len = 0;
+    for (i = 0; i < 20000; i++) {
+        hie_buf_addf(&b, "w%d w%d ", i, i % 100 == 0 ? 0 : i);
+    }
+    hie_buf_addc(&b, '\0');
+    put_text(2, "", b.ptr);
+    assert_int_equal(count("resource_text", "array_length(tsvector_to_array("
+                           "words), 1) = 20000"
+                           " AND words @@ 'w19999'::tsquery"), 1);
+    assert_int_equal(sql_number("SELECT max(p) FROM hie.resource_text t,"
+                                " unnest(t.words) u, unnest(u.positions) p"),
+                     16383);
+
+    b.len = 0;
+    for (i = 0; i < 300000; i++) {
+        hie_buf_addf(&b, "word%d ", i);
+    }
+    hie_buf_addc(&b, '\0');
+    put_text(3, b.ptr, "");
+    assert_int_equal(count("resource_text", "words @@ 'word0:A'::tsquery"
+                           " AND NOT words @@ 'word299999'::tsquery"), 1);
+}
+
+
+static void
+test_no_full_text(void **state)
+{
+    hie_put_t  put = full_put("o", 1);
+
+    conf.fhir.full_text = false;
+    assert_int_equal(put_rows(store, &put, 1), HIE_OK);
+    conf.fhir.full_text = true;
+    assert_int_equal(count("resource_text", "true"), 0);
+    assert_int_equal(count("resource_string", "true"), 2);
+}
+
+
+/* Terms that no other test has. */
+static hie_put_t
+term_put(const char *id, uint64_t base)
+{
+    hie_put_t             put = make_put("Observation", id, 1, "{}", NULL,
+                                         NULL, NULL);
+    hie_search_values_t  *v = put_values(&put);
+    hie_relations_t      *x = put.relations;
+
+    v->n_terms = 2;
+    v->terms = apr_pcalloc(pool, 2 * sizeof(*v->terms));
+    v->terms[0].key = base;
+    v->terms[1].key = base + 1;
+    v->terms[0].value = v->terms[1].value = HIE_STR("x");
+    x->n_labels = 1;
+    x->labels = apr_pcalloc(pool, sizeof(*x->labels));
+    x->labels[0] = (hie_label_t) {
+        HIE_LABEL_TAG, base + 2, HIE_STR("{}")
+    };
+    return put;
+}
+
+
+#define assert_terms(terms, labels)                                           \
+    do {                                                                      \
+        assert_int_equal(count("term", "true"), terms);                       \
+        assert_int_equal(count("label", "true"), labels);                     \
+    } while (0)
+
+static void
+test_terms(void **state)
+{
+    hie_put_t        puts[3] = { term_put("a", 7001), term_put("b", 7002),
+                                 term_put("c", 7001) };
+    hie_put_t        again = term_put("d", 7001);
+    hie_store_tx_t  *tx;
+
+    /* the same from several, and overlapping */
+    assert_int_equal(put_rows(store, puts, 3), HIE_OK);
+    assert_terms(3, 2);
+
+    /* what is known is not sent again */
+    sql("TRUNCATE hie.term, hie.label");
+    assert_int_equal(put_rows(store, &again, 1), HIE_OK);
+    assert_terms(0, 0);
+
+    /* what was rolled back is not known */
+    puts[0] = term_put("e", 7101);
+    assert_int_equal(hie_store_begin(store, pool, &tx, NULL), HIE_OK);
+    assert_int_equal(hie_store_put(tx, puts, 1, NULL), HIE_OK);
+    hie_store_rollback(tx);
+    assert_terms(0, 0);
+    assert_int_equal(put_rows(store, puts, 1), HIE_OK);
+    assert_terms(2, 1);
+
+    /* nor is what a failed transaction wrote */
+    puts[0] = term_put("e", 7201);
+    assert_int_equal(put_rows(store, puts, 1), HIE_CONFLICT);
+    puts[0].id = HIE_STR("f");
+    assert_int_equal(put_rows(store, puts, 1), HIE_OK);
+    assert_terms(4, 2);
+
+    /* a commit in the same round trip */
+    puts[0] = term_put("g", 7301);
+    assert_int_equal(hie_store_begin(store, pool, &tx, NULL), HIE_OK);
+    assert_int_equal(hie_store_put_commit(tx, puts, 1, NULL), HIE_OK);
+    assert_terms(6, 3);
+}
+
+
+/* What another connection had said is not believed after it was lost. */
+static void
+test_terms_after_loss(void **state)
+{
+    hie_put_t    put = term_put("a", 7501);
+    hie_row_t    row;
+
+    assert_int_equal(put_rows(store, &put, 1), HIE_OK);
+    assert_terms(2, 1);
+    sql("TRUNCATE hie.term, hie.label");
+    sql("SELECT pg_terminate_backend(pid) FROM pg_stat_activity"
+        " WHERE usename = '" ROLE "' AND datname = current_database()");
+    assert_int_equal(read_one(&all, "Observation", "a", 0, &row), HIE_OK);
+    put.version = 2;
+    assert_int_equal(put_rows(store, &put, 1), HIE_OK);
+    assert_terms(2, 1);
+}
+
+
+static void
+test_incomplete(void **state)
+{
+    hie_put_t  put = make_put("Patient", "p", 1, "{}", NULL, NULL, NULL);
+
+    put.values = NULL;
+    assert_int_equal(put_rows(store, &put, 1), HIE_INTERNAL);
+    put = make_put("Patient", "p", 1, "{}", NULL, NULL, NULL);
+    put.relations = NULL;
+    assert_int_equal(put_rows(store, &put, 1), HIE_INTERNAL);
+    put = make_put("Patient", "p", 1, "", NULL, NULL, NULL);
+    assert_int_equal(put_rows(store, &put, 1), HIE_INTERNAL);
+}
+
+
+int
+main(void)
+{
+    const struct CMUnitTest  tests[] = {
+        TEST(test_create), TEST(test_update_and_delete), TEST(test_many),
+        TEST(test_numeric), TEST(test_words), TEST(test_word_signs),
+        TEST(test_word_limits), TEST(test_no_full_text), TEST(test_terms),
+        TEST(test_terms_after_loss), TEST(test_incomplete)
+    };
+
+    if (!tool_available()) {
+        return 0;
+    }
+    return cmocka_run_group_tests(tests, tool_group_setup,
+                                  tool_group_teardown);
+}
