@@ -71,6 +71,28 @@ validate(const hie_write_rules_t *rules, const char *where,
 
 
 hie_rc_t
+hie_write_index(const hie_write_rules_t *rules, const hie_doc_t *d,
+                hie_put_t *put, hie_error_t *err)
+{
+    hie_rc_t              rc;
+    apr_pool_t           *pool = rules->pool;
+    hie_search_values_t  *values;
+
+    put->relations = apr_palloc(pool, sizeof(*put->relations));
+    rc = hie_fhir_relations(d, put->type, put->id, rules->base_url, pool,
+                            put->relations, err);
+    if (rc != HIE_OK) {
+        return rc;
+    }
+
+    values = apr_palloc(pool, sizeof(*values));
+    put->values = values;
+    return hie_search_index(rules->search, d, hie_type_find_resource(put->type),
+                            rules->base_url, pool, values, err);
+}
+
+
+hie_rc_t
 hie_write_prepare(const hie_write_rules_t *rules, const char *where,
                   const hie_doc_t *d, hie_str_t type, hie_str_t id,
                   int64_t version, apr_time_t now, hie_put_t *put,
@@ -79,7 +101,6 @@ hie_write_prepare(const hie_write_rules_t *rules, const char *where,
     hie_rc_t            rc;
     hie_str_t           own;
     apr_pool_t         *pool = rules->pool;
-    hie_index_t        *index;
     hie_consent_row_t  *consents;
 
     memset(put, 0, sizeof(*put));
@@ -108,13 +129,11 @@ hie_write_prepare(const hie_write_rules_t *rules, const char *where,
         return place_error(where, pool, rc, err);
     }
 
-    index = apr_palloc(pool, sizeof(*index));
-    rc = hie_fhir_index(d, type, id, rules->base_url, pool, index, err);
+    rc = hie_write_index(rules, d, put, err);
     if (rc != HIE_OK) {
-        return rc;
+        return place_error(where, pool, rc, err);
     }
 
-    put->index = index;
     if (hie_str_eqz(type, "Binary")) {
         rc = hie_binary_context(d, rules->base_url, pool, put, err);
 
@@ -290,8 +309,8 @@ write_step(hie_plan_t *p, hie_step_t *s)
     s->w->updated = p->now;
     s->w->body = put->body;
     s->w->n_written = 1;
-    s->w->n_patients = put->index->n_patients;
-    s->w->patients = put->index->patients;
+    s->w->n_patients = put->relations->n_patients;
+    s->w->patients = put->relations->patients;
     return HIE_OK;
 }
 

@@ -29,13 +29,14 @@
 
 
 typedef struct {
-    hie_step_t   *step;          /* NULL: of a reference */
-    hie_str_t     text;          /* of a reference, as it stands */
-    hie_str_t     type;
-    hie_str_t     query;
-    const char   *where;
-    hie_query_t   parsed;
-    hie_found_t   found;
+    hie_step_t      *step;       /* NULL: of a reference */
+    hie_str_t        text;       /* of a reference, as it stands */
+    hie_str_t        type;
+    hie_str_t        query;
+    const char      *where;
+    hie_criteria_t   criteria;
+    int              count;      /* of matches that make a difference */
+    hie_found_t      found;
 } condition_t;
 
 typedef struct {
@@ -217,13 +218,15 @@ parse_condition(conditions_t *c, condition_t *k)
 {
     hie_rc_t       rc;
     hie_plan_t    *p = c->plan;
-    hie_search_t   search;
+    hie_asking_t   asking = {
+        .store = p->rules->store, .search = p->rules->search,
+        .conf = p->rules->conf, .base_url = p->rules->base_url,
+        .principal = p->rules->principal, .pool = p->pool
+    };
 
-    rc = hie_search_parse(p->rules->conf, k->type, k->query,
-                          p->rules->base_url, true, p->pool, &search, p->err);
-    if (rc == HIE_OK && search.query.n_ids + search.query.n_tokens
-                        + search.query.n_strings == 0)
-    {
+    rc = hie_search_criteria(&asking, hie_type_find_resource(k->type),
+                             k->query, &k->criteria, p->err);
+    if (rc == HIE_OK && k->criteria.n == 0) {
         rc = hie_fail(p->err, HIE_PRECONDITION, "",
                       "the condition selects nothing in particular");
     }
@@ -233,7 +236,6 @@ parse_condition(conditions_t *c, condition_t *k)
                         apr_pstrdup(p->pool, p->err->detail));
     }
 
-    k->parsed = search.query;
     return HIE_OK;
 }
 
@@ -334,9 +336,9 @@ set_counts(conditions_t *c)
 
     for (i = 0; i < c->list->nelts; i++) {
         k = &APR_ARRAY_IDX(c->list, i, condition_t);
-        k->parsed.count = 2 + deletes;
+        k->count = 2 + deletes;
         if (k->step != NULL && k->step->w->kind == HIE_WRITE_DELETE) {
-            k->parsed.count = p->rules->conf->fhir.delete_limit + 1;
+            k->count = p->rules->conf->fhir.delete_limit + 1;
         }
     }
 }
@@ -350,11 +352,16 @@ find(conditions_t *c)
     hie_plan_t   *p = c->plan;
     hie_found_t  *found;
     hie_query_t  *queries;
+    condition_t  *k;
 
-    queries = apr_palloc(p->pool, sizeof(*queries) * (size_t) n);
+    queries = apr_pcalloc(p->pool, sizeof(*queries) * (size_t) n);
     found = apr_palloc(p->pool, sizeof(*found) * (size_t) n);
     for (i = 0; i < n; i++) {
-        queries[i] = APR_ARRAY_IDX(c->list, i, condition_t).parsed;
+        k = &APR_ARRAY_IDX(c->list, i, condition_t);
+        queries[i].n_types = 1;
+        queries[i].types = &k->type;
+        queries[i].criteria = &k->criteria;
+        queries[i].count = k->count;
     }
 
     rc = hie_store_find(p->tx, p->rules->visible,
@@ -372,66 +379,43 @@ find(conditions_t *c)
  * What was found.
  */
 
-static bool
-has_token(const hie_index_t *x, uint64_t token)
+/* Of what a step writes, as it came; NULL: it cannot be indexed. */
+static const hie_search_values_t *
+values_of(const hie_plan_t *p, hie_step_t *s)
 {
-    int  low = 0, high = x->n_tokens, i;
+    hie_search_values_t  *values;
 
-    while (low < high) {
-        i = low + (high - low) / 2;
-        if (x->tokens[i] == token) {
-            return true;
-        }
-
-        if (x->tokens[i] < token) {
-            low = i + 1;
-        } else {
-            high = i;
+    if (s->values == NULL) {
+        values = apr_palloc(p->pool, sizeof(*values));
+        if (hie_search_index(p->rules->search, s->w->doc,
+                             hie_type_find_resource(s->w->type),
+                             p->rules->base_url, p->pool, values, NULL)
+            == HIE_OK)
+        {
+            s->values = values;
         }
     }
 
-    return false;
+    return s->values;
 }
 
 
-/* Whether what a step writes will match a query. One of another kind than
- * tokens is not looked into: then only what is in the database counts. */
+/* Whether what a step writes will meet a condition. Where only the database
+ * can tell, only what is in the database counts. */
 static bool
-matches(const hie_plan_t *p, hie_step_t *s, const hie_query_t *q)
+matches(const hie_plan_t *p, hie_step_t *s, const condition_t *k)
 {
-    int                       i, j;
-    hie_index_t              *x;
-    const hie_query_token_t  *t;
+    bool                        known;
+    const hie_search_values_t  *values;
+    hie_row_facts_t             row = { .id = s->id, .updated = p->now };
 
-    if (s->w->doc == NULL || s->keep || q->n_tokens == 0
-        || q->n_ids + q->n_strings > 0 || !hie_str_eq(s->w->type, q->type))
-    {
+    if (s->w->doc == NULL || s->keep || !hie_str_eq(s->w->type, k->type)) {
         return false;
     }
 
-    if (s->index == NULL) {
-        x = apr_palloc(p->pool, sizeof(*x));
-        if (hie_fhir_index(s->w->doc, s->w->type, HIE_STR("x"),
-                           p->rules->base_url, p->pool, x, NULL) != HIE_OK)
-        {
-            return false;
-        }
-
-        s->index = x;
-    }
-
-    for (i = 0; i < q->n_tokens; i++) {
-        t = &q->tokens[i];
-        for (j = 0; j < t->n && !has_token(s->index, t->any[j]); j++) {
-            /* void */
-        }
-
-        if (j == t->n) {
-            return false;
-        }
-    }
-
-    return true;
+    values = values_of(p, s);
+    return values != NULL
+           && hie_search_meets(values, &row, &k->criteria, &known);
 }
 
 
@@ -537,7 +521,7 @@ settle_create(hie_plan_t *p, const condition_t *k)
     for (i = 0; i < s->number; i++) {
         other = HIE_STEP(p, i);
         if (other->w->kind == HIE_WRITE_CREATE
-            && matches(p, other, &k->parsed))
+            && matches(p, other, k))
         {
             s->same = other;
             n++;
@@ -614,7 +598,7 @@ settle_reference(hie_plan_t *p, const condition_t *k)
     id = row != NULL ? row->id : HIE_STR_NONE;
     for (i = 0; i < p->steps->nelts; i++) {
         s = HIE_STEP(p, i);
-        if (s->w->kind != HIE_WRITE_DELETE && matches(p, s, &k->parsed)
+        if (s->w->kind != HIE_WRITE_DELETE && matches(p, s, k)
             && !hie_str_eq(s->id, id))
         {
             id = s->id;

@@ -118,7 +118,8 @@ apply_bundle(load_t *l, const hie_doc_t *d, const hie_bundle_t *bundle,
     hie_write_t        *writes;
     hie_visible_t       all = { .all = true };
     hie_write_rules_t   rules = {
-        .conf = l->rt->config, .visible = &all, .pool = pool,
+        .conf = l->rt->config, .store = l->rt->store,
+        .search = l->rt->search, .visible = &all, .pool = pool,
         .base_url = hie_str(l->rt->config->fhir.public_url),
         .keep_ids = true, .links = true,
         .validator = l->unchecked ? NULL : l->rt->validator,

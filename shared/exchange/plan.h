@@ -22,7 +22,7 @@ struct hie_step_t {
     int64_t               seen;      /* the version that a search found */
     const hie_step_t     *same;      /* keep: what this list creates */
     hie_store_current_t  *now;       /* locked; NULL: fresh, or same */
-    const hie_index_t    *index;     /* of its document as it came */
+    const hie_search_values_t  *values;  /* of its document as it came */
     hie_put_t            *put;       /* NULL: nothing is written */
     const hie_doc_t      *doc;       /* of what is written */
 };

@@ -185,7 +185,8 @@ check_deleted(hie_plan_t *p)
         s = HIE_STEP(p, i);
         if (s->put != NULL && s->w->kind == HIE_WRITE_DELETE) {
             steps[n] = s;
-            tokens[n++] = hie_fhir_referrer_key(s->w->type, s->id);
+            tokens[n++] = hie_search_reference_key(0,
+                hie_search_resource_key(s->w->type, s->id));
         }
     }
 

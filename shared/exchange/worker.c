@@ -128,7 +128,8 @@ transform(worker_t *w, const hie_message_record_t *r, hie_error_t *err)
     hie_hl7_options_t    options = { conf->mllp.identifier_system,
                                      conf->mllp.timezone };
     hie_write_rules_t    rules = {
-        .conf = conf, .visible = &all, .pool = w->scratch,
+        .conf = conf, .store = w->rt->store, .search = w->rt->search,
+        .visible = &all, .pool = w->scratch,
         .base_url = hie_str(conf->fhir.public_url), .links = true,
         .validator = w->rt->validator, .before = set_place, .baton = w
     };

@@ -158,9 +158,10 @@ hie_write_rules_t
 hie_write_rules(hie_job_t *job)
 {
     return (hie_write_rules_t) {
-        .conf = job->rt->config, .visible = &job->decision->visible,
-        .base_url = job->base_url, .pool = job->pool,
-        .validator = job->rt->validator, .outcome = &job->outcome
+        .conf = job->rt->config, .store = job->rt->store,
+        .search = job->rt->search, .visible = &job->decision->visible,
+        .principal = job->principal, .base_url = job->base_url,
+        .pool = job->pool, .validator = job->rt->validator, .outcome = &job->outcome
     };
 }
 
@@ -348,8 +349,8 @@ prepare_create(hie_job_t *job, create_t *c)
     c->w.n_written = 1;
     if (rc == HIE_OK) {
         c->w.body = c->put.body;
-        c->w.n_patients = c->put.index->n_patients;
-        c->w.patients = c->put.index->patients;
+        c->w.n_patients = c->put.relations->n_patients;
+        c->w.patients = c->put.relations->patients;
     }
 
     return rc;

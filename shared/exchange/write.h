@@ -67,7 +67,10 @@ hie_write_hook_fn(void *baton, hie_store_tx_t *tx, hie_error_t *err);
 
 typedef struct {
     const hie_config_t   *conf;
+    hie_store_t          *store;
+    hie_search_t         *search;
     const hie_visible_t  *visible;
+    const hie_principal_t  *principal; /* who asks by conditions, or NULL */
     hie_str_t             base_url;
     apr_pool_t           *pool;
     bool                  keep_ids;   /* of resources to be created */
@@ -107,6 +110,11 @@ hie_write_prepare(const hie_write_rules_t *rules, const char *where,
                   const hie_doc_t *d, hie_str_t type, hie_str_t id,
                   int64_t version, apr_time_t now, hie_put_t *put,
                   hie_error_t *err);
+/* What it tells of others and what it is found by, into `put`, which knows its
+ * type and id. */
+hie_rc_t
+hie_write_index(const hie_write_rules_t *rules, const hie_doc_t *d,
+                hie_put_t *put, hie_error_t *err);
 
 
 /* patching.c: a patch in one of its forms, by its media type. HIE_UNSUPPORTED
