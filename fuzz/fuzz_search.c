@@ -1,7 +1,7 @@
 /*
  * A search parameter from bytes: "Type,Type?name=value", taken as it stands;
- * _sort, _include and _revinclude too. What is accepted has values in order;
- * what is not says why.
+ * _sort, _include, _revinclude and _filter too. What is accepted has values in
+ * order; what is not says why.
  */
 
 #include <stdlib.h>
@@ -31,7 +31,7 @@ look(const hie_criterion_t *c, int depth)
 {
     int  i, k;
 
-    require((c->n > 0 || c->kind == HIE_CRITERION_TOKENS) && depth < 10);
+    require((c->n > 0 || c->kind == HIE_CRITERION_TOKENS) && depth < 100);
     for (i = 0; i < c->n; i++) {
         switch (c->kind) {
         case HIE_CRITERION_STRINGS:
@@ -59,6 +59,14 @@ look(const hie_criterion_t *c, int depth)
         case HIE_CRITERION_HAS:
             require(c->chains[i].type != HIE_TYPE_NONE
                     && c->chains[i].param != 0);
+            for (k = 0; k < c->chains[i].criteria->n; k++) {
+                look(&c->chains[i].criteria->criteria[k], depth + 1);
+            }
+
+            break;
+
+        case HIE_CRITERION_GROUP:
+            require(c->chains[i].criteria->n > 0);
             for (k = 0; k < c->chains[i].criteria->n; k++) {
                 look(&c->chains[i].criteria->criteria[k], depth + 1);
             }
@@ -137,8 +145,10 @@ one(hie_search_t *s, const hie_type_t *types, int n, hie_str_t name,
         return include(s, types, n, name.len > 8, value, pool, err);
     }
 
-    rc = hie_search_criterion_of(s, types, n, name, value, &rules, pool, &c,
-                                 err);
+    rc = hie_str_eqz(name, "_filter")
+         ? hie_search_filter(s, types, n, value, &rules, pool, &c, err)
+         : hie_search_criterion_of(s, types, n, name, value, &rules, pool, &c,
+                                   err);
     if (rc == HIE_OK) {
         look(&c, 0);
     }

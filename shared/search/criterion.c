@@ -12,8 +12,9 @@
 #define WAYS_MAX  4096
 
 
-static hie_rc_t
-unknown(const hie_criterion_parse_t *p, hie_type_t type, hie_str_t code)
+hie_rc_t
+hie_criterion_unknown(const hie_criterion_parse_t *p, hie_type_t type,
+                      hie_str_t code)
 {
     return hie_fail(p->err, HIE_NOT_FOUND, "",
                     "search parameter \"%.*s\": \"%.*s\" is none of %s",
@@ -53,9 +54,9 @@ one_criterion(apr_pool_t *pool)
 }
 
 
-static void
-set_chains(hie_criterion_t *c, hie_criterion_kind_t kind,
-           apr_array_header_t *chains)
+void
+hie_criterion_set_chains(hie_criterion_t *c, hie_criterion_kind_t kind,
+                         apr_array_header_t *chains)
 {
     c->kind = kind;
     c->n = chains->nelts;
@@ -86,6 +87,17 @@ follow(const hie_criterion_parse_t *p, hie_type_t type, hie_str_t rest,
 }
 
 
+hie_rc_t
+hie_criterion_no_way(const hie_criterion_parse_t *p, hie_rc_t worst,
+                     hie_str_t rest)
+{
+    return hie_fail(p->err, worst, "",
+                    "search parameter \"%.*s\": no type that it leads to has "
+                    "\"%.*s\"%s", HIE_PRISTR(p->whole), HIE_PRISTR(rest),
+                    worst == HIE_INVALID ? " with such a value" : "");
+}
+
+
 /* Through all types that the reference may lead to. One that does not have
  * the parameter, or has one of another kind, is none of the ways. */
 static hie_rc_t
@@ -112,14 +124,28 @@ follow_all(const hie_criterion_parse_t *p, hie_str_t rest,
         worst = rc == HIE_INVALID ? rc : worst;
     }
 
-    if (chains->nelts > 0) {
+    return chains->nelts > 0 ? HIE_OK : hie_criterion_no_way(p, worst, rest);
+}
+
+
+/* The type that the reference names, or the only one that it leads to. */
+hie_rc_t
+hie_criterion_way(hie_criterion_parse_t *p, hie_type_t *out)
+{
+    if (p->out->def->kind != HIE_SEARCH_REFERENCE) {
+        return hie_fail(p->err, HIE_INVALID, "",
+                        "search parameter \"%.*s\": \"%s\" is no reference",
+                        HIE_PRISTR(p->whole), p->out->def->code);
+    }
+
+    *out = hie_search_only_target(p->out->def);
+    if (p->modifier.ptr == NULL) {
         return HIE_OK;
     }
 
-    return hie_fail(p->err, worst, "",
-                    "search parameter \"%.*s\": no type that it leads to has "
-                    "\"%.*s\"%s", HIE_PRISTR(p->whole), HIE_PRISTR(rest),
-                    worst == HIE_INVALID ? " with such a value" : "");
+    *out = hie_criterion_type(p);
+    return *out != HIE_TYPE_NONE && hie_criterion_target(p->out->def, *out)
+           ? HIE_OK : hie_criterion_modifier(p);
 }
 
 
@@ -131,26 +157,15 @@ parse_chain(hie_criterion_parse_t *p, hie_str_t rest)
     hie_type_t           type;
     apr_array_header_t  *chains;
 
-    if (p->out->def->kind != HIE_SEARCH_REFERENCE) {
-        return hie_fail(p->err, HIE_INVALID, "",
-                        "search parameter \"%.*s\": \"%s\" is no reference",
-                        HIE_PRISTR(p->whole), p->out->def->code);
+    rc = hie_criterion_way(p, &type);
+    if (rc != HIE_OK) {
+        return rc;
     }
 
     chains = apr_array_make(p->pool, 2, sizeof(hie_chain_t));
-    type = hie_search_only_target(p->out->def);
-    if (p->modifier.ptr != NULL) {
-        type = hie_criterion_type(p);
-        if (type == HIE_TYPE_NONE
-            || !hie_criterion_target(p->out->def, type))
-        {
-            return hie_criterion_modifier(p);
-        }
-    }
-
     rc = type != HIE_TYPE_NONE ? follow(p, type, rest, chains)
                                : follow_all(p, rest, chains);
-    set_chains(p->out, HIE_CRITERION_CHAIN, chains);
+    hie_criterion_set_chains(p->out, HIE_CRITERION_CHAIN, chains);
     return rc;
 }
 
@@ -179,7 +194,7 @@ parse_has(hie_criterion_parse_t *p, hie_str_t rest)
 
     def = hie_search_param(p->s, from, code);
     if (def == NULL) {
-        return unknown(p, from, code);
+        return hie_criterion_unknown(p, from, code);
     }
 
     if (def->kind != HIE_SEARCH_REFERENCE
@@ -194,7 +209,7 @@ parse_has(hie_criterion_parse_t *p, hie_str_t rest)
     chains = apr_array_make(p->pool, 1, sizeof(hie_chain_t));
     p->out->def = def;
     rc = follow(p, from, rest, chains);
-    set_chains(p->out, HIE_CRITERION_HAS, chains);
+    hie_criterion_set_chains(p->out, HIE_CRITERION_HAS, chains);
     return rc;
 }
 
@@ -209,7 +224,7 @@ parse_list(hie_criterion_parse_t *p)
     chains = apr_array_make(p->pool, 1, sizeof(hie_chain_t));
     p->out->def = hie_search_param(p->s, HIE_TYPE_List, HIE_STR("item"));
     rc = follow(p, HIE_TYPE_List, HIE_STR("_id"), chains);
-    set_chains(p->out, HIE_CRITERION_HAS, chains);
+    hie_criterion_set_chains(p->out, HIE_CRITERION_HAS, chains);
     return rc;
 }
 
@@ -250,21 +265,15 @@ hie_criterion_parse(const hie_criterion_parse_t *outer, hie_type_t type,
     code = hie_str_split(head, ':', &p.modifier);
     out->def = hie_search_param(p.s, type, code);
     if (out->def == NULL) {
-        return unknown(&p, type, code);
+        return hie_criterion_unknown(&p, type, code);
     }
 
-    return rest.ptr != NULL ? parse_chain(&p, rest) : hie_criterion_value(&p);
-}
+    if (rest.ptr != NULL) {
+        return parse_chain(&p, rest);
+    }
 
-
-hie_rc_t
-hie_search_criterion(hie_search_t *s, hie_type_t type, hie_str_t name,
-                     hie_str_t value, const hie_search_rules_t *rules,
-                     apr_pool_t *pool, hie_criterion_t *out,
-                     hie_error_t *err)
-{
-    return hie_search_criterion_of(s, &type, 1, name, value, rules, pool, out,
-                                   err);
+    return p.compare != HIE_COMPARE_NONE ? hie_criterion_compare(&p)
+                                         : hie_criterion_value(&p);
 }
 
 
@@ -294,6 +303,7 @@ size_of(const hie_criterion_t *c)
         return sizeof(*c->places);
 
     case HIE_CRITERION_CHAIN:
+    case HIE_CRITERION_GROUP:
         return sizeof(*c->chains);
 
     default:
@@ -316,7 +326,7 @@ joined(apr_pool_t *pool, const void *a, int n_a, const void *b, int n_b,
 
 
 static hie_rc_t
-merge(hie_criterion_parse_t *p, hie_criterion_t *out,
+merge(const hie_criterion_parse_t *p, hie_criterion_t *out,
       const hie_criterion_t *more)
 {
     size_t  size;
@@ -346,28 +356,52 @@ merge(hie_criterion_parse_t *p, hie_criterion_t *out,
 
 
 hie_rc_t
+hie_criterion_parse_all(const hie_criterion_parse_t *outer,
+                        const hie_type_t *types, int n_types, hie_str_t name,
+                        hie_criterion_t *out)
+{
+    int              i;
+    hie_rc_t         rc;
+    hie_criterion_t  more;
+
+    rc = hie_criterion_parse(outer, types[0], name, out);
+    for (i = 1; rc == HIE_OK && i < n_types; i++) {
+        rc = hie_criterion_parse(outer, types[i], name, &more);
+        if (rc == HIE_OK) {
+            rc = merge(outer, out, &more);
+        }
+    }
+
+    return rc;
+}
+
+
+hie_rc_t
 hie_search_criterion_of(hie_search_t *s, const hie_type_t *types, int n_types,
                         hie_str_t name, hie_str_t value,
                         const hie_search_rules_t *rules, apr_pool_t *pool,
                         hie_criterion_t *out, hie_error_t *err)
 {
-    int                    i, ways;
+    int                    ways;
     hie_rc_t               rc;
-    hie_criterion_t        more;
     hie_criterion_parse_t  p = {
         .s = s, .rules = rules, .ways = &ways, .pool = pool, .whole = name,
         .value = value, .err = err
     };
 
     ways = 0;
-    rc = hie_criterion_parse(&p, types[0], name, out);
-    for (i = 1; rc == HIE_OK && i < n_types; i++) {
-        rc = hie_criterion_parse(&p, types[i], name, &more);
-        if (rc == HIE_OK) {
-            rc = merge(&p, out, &more);
-        }
-    }
-
+    rc = hie_criterion_parse_all(&p, types, n_types, name, out);
     out->source = hie_forms_join(pool, name, "=", value);
     return rc;
+}
+
+
+hie_rc_t
+hie_search_criterion(hie_search_t *s, hie_type_t type, hie_str_t name,
+                     hie_str_t value, const hie_search_rules_t *rules,
+                     apr_pool_t *pool, hie_criterion_t *out,
+                     hie_error_t *err)
+{
+    return hie_search_criterion_of(s, &type, 1, name, value, rules, pool, out,
+                                   err);
 }

@@ -154,13 +154,34 @@ parse_codes(hie_criterion_parse_t *p, hie_codes_of_t of)
 }
 
 
-static hie_rc_t
-parse_texts(hie_criterion_parse_t *p, hie_criterion_kind_t kind, uint32_t param,
-            hie_text_match_t match)
+/* R4 section 3.1.1.4.13: what is below ends before a slash. */
+static hie_str_t
+text_of(hie_criterion_parse_t *p, hie_criterion_kind_t kind, uint32_t param,
+        hie_text_match_t match, hie_str_t value)
+{
+    value = hie_search_plain(p->pool, value);
+    if (kind != HIE_CRITERION_TERMS || param != p->out->def->key) {
+        value = hie_fhir_normalize(p->pool, value);
+    }
+
+    if (match == HIE_TEXT_BELOW && value.len > 1
+        && value.ptr[value.len - 1] == '/')
+    {
+        value.len--;
+    }
+
+    return hie_search_limit(value);
+}
+
+
+/* The terms of a parameter itself are as they were written; all other texts
+ * are normalised. */
+hie_rc_t
+hie_criterion_texts(hie_criterion_parse_t *p, hie_criterion_kind_t kind,
+                    uint32_t param, hie_text_match_t match)
 {
     int                  i;
     hie_rc_t             rc;
-    hie_str_t            value;
     hie_text_value_t    *t;
     apr_array_header_t  *list;
 
@@ -174,12 +195,10 @@ parse_texts(hie_criterion_parse_t *p, hie_criterion_kind_t kind, uint32_t param,
     t = apr_pcalloc(p->pool, sizeof(*t) * (size_t) list->nelts);
     p->out->texts = t;
     for (i = 0; i < list->nelts; i++) {
-        value = hie_search_plain(p->pool, APR_ARRAY_IDX(list, i, hie_str_t));
         t[i].of.slot = param;
         t[i].match = match;
-        t[i].value = match == HIE_TEXT_BELOW || match == HIE_TEXT_ABOVE
-                     ? value : hie_fhir_normalize(p->pool, value);
-        t[i].value = hie_search_limit(t[i].value);
+        t[i].value = text_of(p, kind, param, match,
+                             APR_ARRAY_IDX(list, i, hie_str_t));
         if (t[i].value.len == 0) {
             return hie_criterion_wrong(p, "a text that is not empty");
         }
@@ -192,8 +211,8 @@ parse_texts(hie_criterion_parse_t *p, hie_criterion_kind_t kind, uint32_t param,
 static hie_rc_t
 parse_said(hie_criterion_parse_t *p)
 {
-    return parse_texts(p, HIE_CRITERION_TERMS, p->out->def->text_key,
-                       HIE_TEXT_PREFIX);
+    return hie_criterion_texts(p, HIE_CRITERION_TERMS, p->out->def->text_key,
+                               HIE_TEXT_PREFIX);
 }
 
 
@@ -201,7 +220,7 @@ hie_rc_t
 hie_criterion_words(hie_criterion_parse_t *p, hie_text_match_t match)
 {
     return p->modifier.ptr == NULL
-           ? parse_texts(p, HIE_CRITERION_TEXT, 0, match)
+           ? hie_criterion_texts(p, HIE_CRITERION_TEXT, 0, match)
            : hie_criterion_modifier(p);
 }
 
@@ -294,7 +313,8 @@ hie_criterion_strings(hie_criterion_parse_t *p)
     uint32_t  key = p->out->def->key;
 
     if (p->modifier.ptr == NULL) {
-        return parse_texts(p, HIE_CRITERION_STRINGS, key, HIE_TEXT_PREFIX);
+        return hie_criterion_texts(p, HIE_CRITERION_STRINGS, key,
+                                   HIE_TEXT_PREFIX);
     }
 
     if (hie_str_eqz(p->modifier, "exact")) {
@@ -302,7 +322,8 @@ hie_criterion_strings(hie_criterion_parse_t *p)
     }
 
     if (hie_str_eqz(p->modifier, "contains")) {
-        return parse_texts(p, HIE_CRITERION_STRINGS, key, HIE_TEXT_CONTAINS);
+        return hie_criterion_texts(p, HIE_CRITERION_STRINGS, key,
+                                   HIE_TEXT_CONTAINS);
     }
 
     return hie_criterion_modifier(p);
@@ -324,11 +345,13 @@ hie_criterion_uris(hie_criterion_parse_t *p)
     }
 
     if (hie_str_eqz(p->modifier, "below")) {
-        return parse_texts(p, HIE_CRITERION_TERMS, key, HIE_TEXT_BELOW);
+        return hie_criterion_texts(p, HIE_CRITERION_TERMS, key,
+                                   HIE_TEXT_BELOW);
     }
 
     if (hie_str_eqz(p->modifier, "above")) {
-        return parse_texts(p, HIE_CRITERION_TERMS, key, HIE_TEXT_ABOVE);
+        return hie_criterion_texts(p, HIE_CRITERION_TERMS, key,
+                                   HIE_TEXT_ABOVE);
     }
 
     return hie_criterion_modifier(p);

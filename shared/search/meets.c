@@ -65,8 +65,7 @@ static bool
 is_below(hie_str_t url, hie_str_t base)
 {
     return begins(url, base)
-           && (url.len == base.len || url.ptr[base.len] == '/'
-               || (base.len > 0 && base.ptr[base.len - 1] == '/'));
+           && (url.len == base.len || url.ptr[base.len] == '/');
 }
 
 
@@ -79,6 +78,11 @@ text_meets(const hie_text_value_t *v, hie_str_t s)
 
     case HIE_TEXT_CONTAINS:
         return memmem(s.ptr, s.len, v->value.ptr, v->value.len) != NULL;
+
+    case HIE_TEXT_ENDS:
+        return s.len >= v->value.len
+               && memcmp(s.ptr + s.len - v->value.len, v->value.ptr,
+                         v->value.len) == 0;
 
     case HIE_TEXT_BELOW:
         return is_below(s, v->value);

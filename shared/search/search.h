@@ -184,7 +184,7 @@ typedef enum {
 } hie_criterion_kind_t;
 
 typedef enum {
-    HIE_TEXT_PREFIX = 1, HIE_TEXT_EXACT, HIE_TEXT_CONTAINS,
+    HIE_TEXT_PREFIX = 1, HIE_TEXT_EXACT, HIE_TEXT_CONTAINS, HIE_TEXT_ENDS,
     HIE_TEXT_BELOW, HIE_TEXT_ABOVE,            /* of a uri */
     HIE_TEXT_NARRATIVE, HIE_TEXT_CONTENT       /* TEXT: words in any order */
 } hie_text_match_t;
@@ -333,7 +333,14 @@ hie_search_compartment(hie_search_t *s, hie_type_t compartment, hie_str_t id,
                        hie_criterion_t *out);
 
 /*
- * _filter (R4 section 3.1.3) as one criterion, a GROUP.
+ * _filter (R4 section 3.1.3) as one criterion, a GROUP. `and` and `or` are
+ * taken from left to right, as R4 has it: neither binds tighter. A name may be
+ * a chain with the type of a reference and with filters of what it leads to
+ * (subject:Patient[active eq true].name), or _has. `ne` of a text, code or
+ * reference is: there is a value, and none is equal. Not served: the order of
+ * strings, `co` of dates and numbers, the additional names of R4 section
+ * 3.1.3.3. Errors as above; of the syntax HIE_INVALID with the character where
+ * it went wrong.
  */
 hie_rc_t
 hie_search_filter(hie_search_t *s, const hie_type_t *types, int n_types,

@@ -406,6 +406,9 @@ text_condition(rows_t *x)
     case HIE_TEXT_CONTAINS:
         say(x, " AND strpos(d.value, %s) > 0", s, "");
         break;
+    case HIE_TEXT_ENDS:
+        say(x, " AND right(d.value, length(%s)) = %s", s, s);
+        break;
     case HIE_TEXT_BELOW:
         say(x, " AND (d.value = %s", s, "");
         say(x, " OR d.value >= %s AND d.value < %s)", operand(x, "from"),
