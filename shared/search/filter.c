@@ -558,15 +558,17 @@ hie_search_filter(hie_search_t *s, const hie_type_t *types, int n_types,
 {
     int                    ways, left;
     hie_rc_t               rc;
-    reader_t               r = { text.ptr, text.ptr + text.len };
+    reader_t               r;
     hie_criterion_parse_t  p = {
         .s = s, .rules = rules, .ways = &ways, .pool = pool, .whole = text,
         .err = err
     };
-    scope_t                all = { &p, text.ptr, &left, types, n_types, 0 };
+    scope_t                all = { &p, NULL, &left, types, n_types, 0 };
 
     ways = 0;
     left = rules->max_values;
+    r.p = all.start = text.len > 0 ? text.ptr : "";
+    r.end = r.p + text.len;
     rc = expression(&all, &r, out);
     if (rc == HIE_OK && r.p < r.end) {
         rc = expected(&all, r.p, "and, or, or the end");

@@ -379,6 +379,7 @@ test_limits(void **state)
 {
     hie_criterion_t  c;
 
+    assert_int_equal(filter("Patient", NULL, &c), HIE_INVALID);
     assert_int_equal(filter("Patient", repeat("(", "name eq x", ")", 30), &c),
                      HIE_OK);
     assert_int_equal(filter("Patient", repeat("(", "name eq x", ")", 100),
