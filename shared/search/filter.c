@@ -431,7 +431,7 @@ path(const scope_t *s, hie_str_t name, hie_criterion_t *out)
     step_t                  step;
     hie_rc_t                rc;
     apr_array_header_t     *chains;
-    const hie_parameter_t  *def;
+    const hie_parameter_t  *def = NULL;
 
     if (s->depth > DEPTH_MAX || s->all->depth > s->all->rules->max_depth) {
         return expected(s, name.ptr, "names that chain less often");
