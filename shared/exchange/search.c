@@ -3,6 +3,7 @@
  * 3.1.1): what is asked of the store, and the record.
  */
 
+#include <stdlib.h>
 #include <string.h>
 
 #include <apr_strings.h>
@@ -74,10 +75,20 @@ budget_left(const hie_searching_t *s, apr_time_t begun)
 }
 
 
+static int
+by_rid(const void *a, const void *b)
+{
+    const hie_row_t  *x = a, *y = b;
+
+    return (x->rid > y->rid) - (x->rid < y->rid);
+}
+
+
 /* Of types that the token may read and search, as $everything has it. */
 static hie_rc_t
 include(hie_searching_t *s, apr_time_t begun)
 {
+    hie_rc_t          rc;
     hie_job_t        *job = s->job;
     hie_types_t       may;
     hie_including_t   q;
@@ -93,9 +104,15 @@ include(hie_searching_t *s, apr_time_t begun)
         .max_rounds = ROUNDS_MAX, .budget = budget_left(s, begun)
     };
 
-    return judge(s, hie_store_include(job->rt->store, &job->decision->visible,
-                                      &q, job->pool, &s->included,
-                                      &job->error));
+    rc = judge(s, hie_store_include(job->rt->store, &job->decision->visible,
+                                    &q, job->pool, &s->included,
+                                    &job->error));
+    if (rc == HIE_OK && s->included.n > 1) {
+        qsort(s->included.rows, (size_t) s->included.n,
+              sizeof(*s->included.rows), by_rid);
+    }
+
+    return rc;
 }
 
 

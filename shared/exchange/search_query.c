@@ -443,7 +443,7 @@ leave_out(hie_searching_t *s)
 
 
 /* Is it the modifier that is wrong, and not the value? Then it means something
- * without it. */
+ * without it. All parameters have :missing. */
 static bool
 wrong_modifier(reader_t *r, hie_str_t name, hie_str_t value)
 {
@@ -454,7 +454,7 @@ wrong_modifier(reader_t *r, hie_str_t name, hie_str_t value)
 
     bare = hie_str_split(name, ':', &modifier);
     without.err = &err;
-    return modifier.ptr != NULL
+    return modifier.ptr != NULL && !hie_str_eqz(modifier, "missing")
            && memchr(name.ptr, '.', name.len) == NULL
            && parse_criterion(&without, bare, value, &c) == HIE_OK;
 }
