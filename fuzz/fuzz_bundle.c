@@ -58,7 +58,7 @@ entry(const hie_doc_t *d, const hie_bundle_t *b, int i,
     hie_doc_t                 *sub, *linked;
     hie_error_t                err = { .rc = 0 };
     hie_str_t                  type, out;
-    hie_index_t                ix;
+    hie_relations_t            x;
 
     require(e->type.len == 0 || hie_fhir_is_type(e->type));
     require(e->id.len == 0 || hie_fhir_is_id(e->id));
@@ -75,8 +75,8 @@ entry(const hie_doc_t *d, const hie_bundle_t *b, int i,
     if (hie_fhir_check(linked, pool, &type, &err) == HIE_OK) {
         require(hie_fhir_stamp(linked, "n1", 1, 0, pool, &out, &err)
                 == HIE_OK);
-        require(hie_fhir_index(linked, type, HIE_STR("n1"), HIE_STR_NONE,
-                               pool, &ix, &err) == HIE_OK);
+        require(hie_fhir_relations(linked, type, HIE_STR("n1"), HIE_STR_NONE,
+                                   pool, &x, &err) == HIE_OK);
     }
 }
 

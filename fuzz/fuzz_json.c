@@ -115,7 +115,7 @@ resource(const hie_doc_t *d, apr_pool_t *pool)
     hie_fhir_link_t  link = { HIE_STR("urn:uuid:1"), HIE_STR("Patient/1") };
     hie_str_t        type, out, again, raw;
     hie_error_t      err = { .rc = 0 };
-    hie_index_t      ix;
+    hie_relations_t  x;
     int              i;
 
     parse(pool, hie_fhir_relink(d, &link, 1, pool));
@@ -132,15 +132,17 @@ resource(const hie_doc_t *d, apr_pool_t *pool)
             == HIE_OK);
     require(hie_str_eq(out, again));
 
-    require(hie_fhir_index(d, type, HIE_STR("n1"), HIE_STR("http://a/fhir"),
-                           pool, &ix, &err) == HIE_OK);
+    require(hie_fhir_relations(d, type, HIE_STR("n1"),
+                               HIE_STR("http://a/fhir"), pool, &x, &err)
+            == HIE_OK);
+    require(x.n_compartment <= x.n_patients && x.n_followed <= x.n_refs);
 
-    for (i = 0; i < ix.n_patients; i++) {
-        require(hie_fhir_is_id(ix.patient_ids[i]));
+    for (i = 0; i < x.n_patients; i++) {
+        require(hie_fhir_is_id(x.patient_ids[i]));
     }
 
-    for (i = 0; i < ix.n_strings; i++) {
-        require(hie_utf8_valid(ix.strings[i].value));
+    for (i = 0; i < x.n_labels; i++) {
+        require(hie_utf8_valid(x.labels[i].json));
     }
 }
 

@@ -274,31 +274,31 @@ test_normalize(void **state)
 }
 
 
-static hie_index_t
-index_of(const char *text, const char *id)
+static hie_relations_t
+relations_of(const char *text, const char *id)
 {
-    hie_doc_t    *d = parse(text);
-    hie_error_t   err;
-    hie_index_t   ix;
-    hie_str_t     type;
+    hie_doc_t        *d = parse(text);
+    hie_error_t       err;
+    hie_relations_t   x;
+    hie_str_t         type;
 
     assert_int_equal(hie_fhir_check(d, pool, &type, &err), HIE_OK);
-    assert_int_equal(hie_fhir_index(d, type, hie_str(id), BASE, pool, &ix,
-                                    &err), HIE_OK);
+    assert_int_equal(hie_fhir_relations(d, type, hie_str(id), BASE, pool, &x,
+                                        &err), HIE_OK);
 
-    return ix;
+    return x;
 }
 
 
 static bool
-has_key(const hie_index_t *ix, uint64_t key)
+has_patient(const hie_relations_t *x, const char *id)
 {
     int  i;
 
-    for (i = 0; i < ix->n_tokens; i++) {
-        assert_true(i == 0 || ix->tokens[i - 1] < ix->tokens[i]);
+    for (i = 0; i < x->n_patients; i++) {
+        assert_true(x->patients[i] == hie_fhir_patient_key(x->patient_ids[i]));
 
-        if (ix->tokens[i] == key) {
+        if (hie_str_eqz(x->patient_ids[i], id)) {
             return true;
         }
     }
@@ -307,121 +307,20 @@ has_key(const hie_index_t *ix, uint64_t key)
 }
 
 
-static bool
-has_token(const hie_index_t *ix, const char *type, const char *param,
-          const char *form)
+/* Its place among the references, or -1. */
+static int
+place_of_ref(const hie_relations_t *x, const char *type, const char *id)
 {
-    return has_key(ix, hie_fhir_token_key(hie_str(type), param,
-                                          hie_str(form)));
-}
+    uint64_t  key = hie_fhir_resource_key(hie_str(type), hie_str(id));
+    int       i;
 
-
-static bool
-has_patient(const hie_index_t *ix, const char *id)
-{
-    int  i;
-
-    for (i = 0; i < ix->n_patients; i++) {
-        assert_true(ix->patients[i]
-                    == hie_fhir_patient_key(ix->patient_ids[i]));
-
-        if (hie_str_eqz(ix->patient_ids[i], id)) {
-            return true;
+    for (i = 0; i < x->n_refs; i++) {
+        if (x->refs[i] == key) {
+            return i;
         }
     }
 
-    return false;
-}
-
-
-static bool
-has_string(const hie_index_t *ix, const char *param, const char *value)
-{
-    int  i;
-
-    for (i = 0; i < ix->n_strings; i++) {
-        if (strcmp(ix->strings[i].param, param) == 0
-            && hie_str_eqz(ix->strings[i].value, value))
-        {
-            return true;
-        }
-    }
-
-    return false;
-}
-
-
-static void
-test_tokens(void **state)
-{
-    hie_index_t  ix = index_of(
-        "{\"resourceType\":\"Observation\",\"identifier\":[{\"system\":"
-        "\"urn:s\",\"value\":\"1\"},{\"value\":\"2\"},{\"system\":\"urn:t\"},"
-        "{\"use\":\"usual\"}],"
-        "\"code\":{\"coding\":[{\"system\":\"http:\\/\\/loinc.org\",\"code\":"
-        "\"718-7\"},{\"code\":\"Hb\"}],\"text\":\"x\"},"
-        "\"subject\":{\"reference\":\"Patient/p1/_history/3\"}}", "o1");
-
-    assert_true(has_token(&ix, "Observation", "identifier", "urn:s|1"));
-    assert_true(has_token(&ix, "Observation", "identifier", "urn:s|"));
-    assert_true(has_token(&ix, "Observation", "identifier", "1"));
-    assert_false(has_token(&ix, "Observation", "identifier", "|1"));
-    assert_true(has_token(&ix, "Observation", "identifier", "|2"));
-    assert_true(has_token(&ix, "Observation", "identifier", "2"));
-    assert_true(has_token(&ix, "Observation", "identifier", "urn:t|"));
-    assert_true(has_token(&ix, "Observation", "code",
-                          "http://loinc.org|718-7"));
-    assert_true(has_token(&ix, "Observation", "code", "http://loinc.org|"));
-    assert_true(has_token(&ix, "Observation", "code", "718-7"));
-    assert_true(has_token(&ix, "Observation", "code", "|Hb"));
-    assert_true(has_token(&ix, "Observation", "code", "Hb"));
-    assert_true(has_token(&ix, "Observation", "subject", "Patient/p1"));
-    assert_true(has_token(&ix, "Observation", "patient", "Patient/p1"));
-    assert_true(has_key(&ix, hie_fhir_referrer_key(HIE_STR("Patient"),
-                                                   HIE_STR("p1"))));
-    assert_int_equal(ix.n_tokens, 14);
-    assert_int_equal(ix.n_strings, 0);
-}
-
-
-static const char *
-subject(const char *reference_text)
-{
-    return apr_pstrcat(pool, "{\"resourceType\":\"Observation\",\"subject\":{"
-                       "\"reference\":\"", reference_text, "\"}}", NULL);
-}
-
-
-static void
-test_reference_tokens(void **state)
-{
-    hie_index_t  ix;
-
-    ix = index_of(subject("https://hie.example/fhir/Group/g"), "o");
-    assert_true(has_token(&ix, "Observation", "subject", "Group/g"));
-    assert_true(has_key(&ix, hie_fhir_referrer_key(HIE_STR("Group"),
-                                                   HIE_STR("g"))));
-    assert_int_equal(ix.n_tokens, 2);
-
-    ix = index_of(subject("http://x.example/Patient/g/_history/1"), "o");
-    assert_true(has_token(&ix, "Observation", "subject",
-                          "http://x.example/Patient/g"));
-    assert_true(has_token(&ix, "Observation", "patient",
-                          "http://x.example/Patient/g"));
-    assert_int_equal(ix.n_patients, 0);
-
-    ix = index_of(subject("urn:uuid:1"), "o");
-    assert_true(has_token(&ix, "Observation", "subject", "urn:uuid:1"));
-    assert_int_equal(ix.n_tokens, 1);
-
-    assert_int_equal(index_of(subject("#p"), "o").n_tokens, 0);
-    assert_int_equal(index_of(subject("Patient?x=1"), "o").n_tokens, 0);
-
-    ix = index_of("{\"resourceType\":\"DocumentReference\",\"identifier\":[{"
-                  "\"value\":\"a\"}],\"masterIdentifier\":{\"value\":\"b\"}}",
-                  "d");
-    assert_true(has_token(&ix, "DocumentReference", "identifier", "a"));
-    assert_true(has_token(&ix, "DocumentReference", "identifier", "b"));
+    return -1;
 }
 
 
@@ -500,35 +399,11 @@ test_batch(void **state)
 
 
 static void
-test_strings(void **state)
-{
-    hie_index_t  ix = index_of(
-        "{\"resourceType\":\"Patient\",\"name\":[{\"family\":\"M\\u00fcller\","
-        "\"given\":[\"Jos\\u00e9  Luis\",null,\"X\"],\"prefix\":[\"Dr\"]},"
-        "{\"text\":\"Old Name\",\"suffix\":[\"III\"],\"given\":[\"X\"]}],"
-        "\"contact\":[{\"name\":{\"family\":\"Other\"}}]}", "p");
-
-    assert_true(has_string(&ix, "family", "muller"));
-    assert_true(has_string(&ix, "given", "jose luis"));
-    assert_true(has_string(&ix, "given", "x"));
-    assert_true(has_string(&ix, "name", "muller"));
-    assert_true(has_string(&ix, "name", "jose luis"));
-    assert_true(has_string(&ix, "name", "dr"));
-    assert_true(has_string(&ix, "name", "iii"));
-    assert_true(has_string(&ix, "name", "old name"));
-    assert_int_equal(ix.n_strings, 9);
-    assert_int_equal(ix.n_patients, 1);
-    assert_int_equal(ix.n_compartment, 1);
-    is(ix.patient_ids[0], "p");
-}
-
-
-static void
 test_patients(void **state)
 {
-    hie_index_t  ix;
+    hie_relations_t  x;
 
-    ix = index_of(
+    x = relations_of(
         "{\"resourceType\":\"Observation\",\"subject\":{\"reference\":"
         "\"Patient\\/a\"},\"performer\":[{\"reference\":"
         "\"https://hie.example/fhir/Patient/b\"}],"
@@ -541,45 +416,45 @@ test_patients(void **state)
         "\"note\":[{\"text\":\"see Patient/no2\"},{\"text\":\"Patient/\"}]}",
         "o");
 
-    assert_int_equal(ix.n_patients, 5);
-    assert_int_equal(ix.n_compartment, 2);
-    assert_true(has_patient(&ix, "a"));
-    assert_true(has_patient(&ix, "b"));
-    assert_true(has_patient(&ix, "c"));
-    assert_true(has_patient(&ix, "d"));
-    assert_true(has_patient(&ix, "e"));
-    assert_false(hie_str_eqz(ix.patient_ids[0], "c"));
-    assert_false(hie_str_eqz(ix.patient_ids[1], "c"));
+    assert_int_equal(x.n_patients, 5);
+    assert_int_equal(x.n_compartment, 2);
+    assert_true(has_patient(&x, "a"));
+    assert_true(has_patient(&x, "b"));
+    assert_true(has_patient(&x, "c"));
+    assert_true(has_patient(&x, "d"));
+    assert_true(has_patient(&x, "e"));
+    assert_false(hie_str_eqz(x.patient_ids[0], "c"));
+    assert_false(hie_str_eqz(x.patient_ids[1], "c"));
 
-    ix = index_of("{\"resourceType\":\"Patient\",\"link\":[{\"other\":{"
+    x = relations_of("{\"resourceType\":\"Patient\",\"link\":[{\"other\":{"
                   "\"reference\":\"Patient/b\"}},{\"other\":{\"reference\":"
                   "\"Patient/a\"}}]}", "a");
-    assert_int_equal(ix.n_patients, 2);
-    assert_int_equal(ix.n_compartment, 2);
+    assert_int_equal(x.n_patients, 2);
+    assert_int_equal(x.n_compartment, 2);
 
-    ix = index_of("{\"resourceType\":\"Group\",\"member\":[{\"entity\":{"
+    x = relations_of("{\"resourceType\":\"Group\",\"member\":[{\"entity\":{"
                   "\"reference\":\"Patient/a\"}},{\"entity\":{\"reference\":"
                   "\"Patient/b\"}},{\"entity\":{\"reference\":"
                   "\"Patient/a\"}}]}", "g");
-    assert_int_equal(ix.n_patients, 2);
+    assert_int_equal(x.n_patients, 2);
 
-    ix = index_of("{\"resourceType\":\"Bundle\",\"entry\":[{\"resource\":{"
+    x = relations_of("{\"resourceType\":\"Bundle\",\"entry\":[{\"resource\":{"
                   "\"resourceType\":\"Patient\",\"id\":\"q\"}}]}", "x");
-    assert_int_equal(ix.n_patients, 1);
-    assert_int_equal(ix.n_compartment, 0);
-    assert_true(has_patient(&ix, "q"));
+    assert_int_equal(x.n_patients, 1);
+    assert_int_equal(x.n_compartment, 0);
+    assert_true(has_patient(&x, "q"));
 
-    ix = index_of("{\"resourceType\":\"Organization\"}", "x");
-    assert_int_equal(ix.n_patients, 0);
+    x = relations_of("{\"resourceType\":\"Organization\"}", "x");
+    assert_int_equal(x.n_patients, 0);
 }
 
 
-/* Literal references to resources of ours, anywhere; patients have their own
- * list. */
+/* Literal references to resources of ours, anywhere; those to patients
+ * last. */
 static void
 test_refs(void **state)
 {
-    hie_index_t  ix = index_of(
+    hie_relations_t  x = relations_of(
         "{\"resourceType\":\"Encounter\",\"subject\":{\"reference\":"
         "\"Patient/p\"},\"participant\":[{\"individual\":{\"reference\":"
         "\"Practitioner/b\"}},{\"individual\":{\"reference\":"
@@ -592,27 +467,36 @@ test_refs(void **state)
         "\"Location\",\"id\":\"x\",\"managingOrganization\":"
         "{\"reference\":\"Organization/o\"}}]}", "e");
 
-    assert_int_equal(ix.n_refs, 3);
-    is(ix.refs[0], "Organization/o");
-    is(ix.refs[1], "Practitioner/a");
-    is(ix.refs[2], "Practitioner/b");
+    assert_int_equal(x.n_refs, 4);
+    assert_int_equal(x.n_followed, 3);
+    assert_in_range(place_of_ref(&x, "Organization", "o"), 0, 2);
+    assert_in_range(place_of_ref(&x, "Practitioner", "a"), 0, 2);
+    assert_in_range(place_of_ref(&x, "Practitioner", "b"), 0, 2);
+    assert_int_equal(place_of_ref(&x, "Patient", "p"), 3);
+    assert_true(hie_fhir_patient_key(HIE_STR("p")) == x.refs[3]);
 
-    ix = index_of("{\"resourceType\":\"Bundle\",\"entry\":[{\"resource\":"
-                  "{\"resourceType\":\"Encounter\",\"serviceProvider\":"
-                  "{\"reference\":\"Organization/o\"}}}]}", "b");
-    assert_int_equal(ix.n_refs, 0);
+    x = relations_of("{\"resourceType\":\"Bundle\",\"entry\":[{\"resource\":"
+                     "{\"resourceType\":\"Encounter\",\"serviceProvider\":"
+                     "{\"reference\":\"Organization/o\"}}}]}", "b");
+    assert_int_equal(x.n_refs, 1);
+    assert_int_equal(x.n_followed, 0);
+
+    /* a name that begins like it, and one at the end of the text */
+    x = relations_of("{\"resourceType\":\"Basic\",\"references\":"
+                     "\"Group/1\",\"r\":\"\"}", "b");
+    assert_int_equal(x.n_refs, 0);
 }
 
 
 static void
 assert_care(const char *text, const char *from, const char *until)
 {
-    hie_index_t  ix = index_of(text, "x");
+    hie_relations_t  x = relations_of(text, "x");
     char         out[HIE_INSTANT_LEN + 1];
 
-    hie_time_instant(out, ix.care_from);
+    hie_time_instant(out, x.care_from);
     assert_string_equal(out, from);
-    hie_time_instant(out, ix.care_until);
+    hie_time_instant(out, x.care_until);
     assert_string_equal(out, until);
 }
 
@@ -620,7 +504,7 @@ assert_care(const char *text, const char *from, const char *until)
 static void
 test_care(void **state)
 {
-    hie_index_t  ix;
+    hie_relations_t  x;
 
     assert_care("{\"resourceType\":\"Observation\",\"effectiveDateTime\":"
                 "\"2024-03\",\"issued\":\"2025-01-01T00:00:00Z\"}",
@@ -635,81 +519,68 @@ test_care(void **state)
                 "\"2024\"}",
                 "2024-01-01T00:00:00.000Z", "2025-01-01T00:00:00.000Z");
 
-    ix = index_of("{\"resourceType\":\"Encounter\",\"period\":{\"start\":"
+    x = relations_of("{\"resourceType\":\"Encounter\",\"period\":{\"start\":"
                   "\"2024-03-01\"}}", "x");
-    assert_true(ix.care_until == INT64_MAX && ix.care_from > 0);
-    ix = index_of("{\"resourceType\":\"Encounter\",\"period\":{\"end\":"
+    assert_true(x.care_until == INT64_MAX && x.care_from > 0);
+    x = relations_of("{\"resourceType\":\"Encounter\",\"period\":{\"end\":"
                   "\"2024-03-01\"}}", "x");
-    assert_true(ix.care_from == INT64_MIN && ix.care_until > 0);
+    assert_true(x.care_from == INT64_MIN && x.care_until > 0);
 
     /* none, one that is none, one that ends before it begins */
-    ix = index_of("{\"resourceType\":\"Patient\",\"birthDate\":\"1970\"}",
+    x = relations_of("{\"resourceType\":\"Patient\",\"birthDate\":\"1970\"}",
                   "x");
-    assert_true(ix.care_from == 0 && ix.care_until == 0);
-    ix = index_of("{\"resourceType\":\"Observation\","
+    assert_true(x.care_from == 0 && x.care_until == 0);
+    x = relations_of("{\"resourceType\":\"Observation\","
                   "\"effectiveDateTime\":\"soon\"}", "x");
-    assert_true(ix.care_from == 0 && ix.care_until == 0);
-    ix = index_of("{\"resourceType\":\"Encounter\",\"period\":{\"start\":"
+    assert_true(x.care_from == 0 && x.care_until == 0);
+    x = relations_of("{\"resourceType\":\"Encounter\",\"period\":{\"start\":"
                   "\"2024\",\"end\":\"2020\"}}", "x");
-    assert_true(ix.care_from == 0 && ix.care_until == 0);
+    assert_true(x.care_from == 0 && x.care_until == 0);
+}
+
+
+static bool
+has_label(const hie_relations_t *x, hie_label_kind_t kind, const char *json)
+{
+    int  i;
+
+    for (i = 0; i < x->n_labels; i++) {
+        assert_true(i == 0 || x->labels[i - 1].key < x->labels[i].key);
+
+        if (x->labels[i].kind == kind && hie_str_eqz(x->labels[i].json, json))
+        {
+            return true;
+        }
+    }
+
+    return false;
 }
 
 
 static void
 test_labels(void **state)
 {
-    hie_index_t  ix = index_of(
+    hie_relations_t  x = relations_of(
         "{\"resourceType\":\"Patient\",\"meta\":{\"profile\":"
         "[\"http://x/p\"],\"security\":[{\"system\":\"s\",\"code\":\"R\","
         "\"display\":\"no\"}],\"tag\":[{\"code\":\"a\"},{\"display\":"
-        "\"nothing\"},{\"system\":\"t\"}]}}", "p");
-    hie_index_t  other = index_of(
+        "\"nothing\"},{\"system\":\"t\"},{\"code\":\"a\"}]}}", "p");
+    hie_relations_t  other = relations_of(
         "{\"resourceType\":\"Group\",\"meta\":{\"profile\":"
         "[\"http://x/p\"]}}", "g");
-    int          i, k, found = 0;
+    int              i;
 
-    assert_int_equal(ix.n_labels, 4);
-    is(ix.labels[0].json, "\"http://x/p\"");
-    assert_int_equal(ix.labels[0].kind, HIE_LABEL_PROFILE);
-    is(ix.labels[1].json, "{\"system\":\"s\",\"code\":\"R\"}");
-    is(ix.labels[2].json, "{\"code\":\"a\"}");
-    is(ix.labels[3].json, "{\"system\":\"t\"}");
-    assert_int_not_equal(ix.labels[0].key, other.labels[0].key);
+    assert_int_equal(x.n_labels, 4);
+    assert_true(has_label(&x, HIE_LABEL_PROFILE, "\"http://x/p\""));
+    assert_true(has_label(&x, HIE_LABEL_SECURITY,
+                          "{\"system\":\"s\",\"code\":\"R\"}"));
+    assert_true(has_label(&x, HIE_LABEL_TAG, "{\"code\":\"a\"}"));
+    assert_true(has_label(&x, HIE_LABEL_TAG, "{\"system\":\"t\"}"));
+    assert_int_equal(other.n_labels, 1);
 
-    for (i = 0; i < ix.n_labels; i++) {
-        for (k = 0; k < ix.n_tokens; k++) {
-            found += ix.tokens[k] == ix.labels[i].key;
-        }
+    for (i = 0; i < x.n_labels; i++) {
+        assert_int_not_equal(x.labels[i].key, other.labels[0].key);
     }
-    assert_int_equal(found, 4);
-}
-
-
-static void
-test_params(void **state)
-{
-    const hie_param_t  *p;
-    size_t              n;
-
-    for (n = 0; (p = hie_fhir_params(n)) != NULL; n++) {
-        assert_ptr_equal(hie_fhir_param(hie_str(p->type), hie_str(p->code)),
-                         p);
-        assert_true(strncmp(p->canonical,
-                            "http://hl7.org/fhir/SearchParameter/", 36) == 0);
-    }
-
-    assert_true(n > 200);
-
-    p = hie_fhir_param(HIE_STR("Observation"), HIE_STR("patient"));
-    assert_string_equal(p->path, "subject");
-    assert_string_equal(p->target, "Patient");
-    assert_int_equal(p->kind, HIE_PARAM_REFERENCE);
-    p = hie_fhir_param(HIE_STR("Observation"), HIE_STR("subject"));
-    assert_null(p->target);
-    assert_non_null(hie_fhir_param(HIE_STR("Consent"), HIE_STR("patient")));
-    assert_null(hie_fhir_param(HIE_STR("Patient"), HIE_STR("_id")));
-    assert_null(hie_fhir_param(HIE_STR("Observation"), HIE_STR("subjec")));
-    assert_null(hie_fhir_param(HIE_STR("Nonsense"), HIE_STR("patient")));
 }
 
 
@@ -953,16 +824,12 @@ main(void)
         cmocka_unit_test(test_stamp),
         cmocka_unit_test(test_reference),
         cmocka_unit_test(test_normalize),
-        cmocka_unit_test(test_tokens),
-        cmocka_unit_test(test_reference_tokens),
         cmocka_unit_test(test_references),
         cmocka_unit_test(test_batch),
-        cmocka_unit_test(test_strings),
         cmocka_unit_test(test_patients),
         cmocka_unit_test(test_refs),
         cmocka_unit_test(test_care),
         cmocka_unit_test(test_labels),
-        cmocka_unit_test(test_params),
         cmocka_unit_test(test_bundle),
         cmocka_unit_test(test_bundle_refused),
         cmocka_unit_test(test_relink),

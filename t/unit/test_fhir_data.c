@@ -126,12 +126,12 @@ check_resource(apr_pool_t *pool, hie_doc_t *d)
     static const char *const  but_meta[] = { "versionId", "lastUpdated",
                                              NULL };
 
-    hie_error_t   err;
-    hie_str_t     type, id, out, again;
-    hie_index_t   ix;
-    hie_doc_t    *stamped;
-    hie_node_t    meta;
-    bool          has_id;
+    hie_error_t       err;
+    hie_str_t         type, id, out, again;
+    hie_relations_t   x;
+    hie_doc_t        *stamped;
+    hie_node_t        meta;
+    bool              has_id;
 
     if (hie_fhir_check(d, pool, &type, &err) != HIE_OK) {
         fail_msg("%s: %s", err.where, err.detail);
@@ -161,12 +161,13 @@ check_resource(apr_pool_t *pool, hie_doc_t *d)
                                     &err), HIE_OK);
     assert_true(hie_str_eq(out, again));
 
-    assert_int_equal(hie_fhir_index(d, type, id, BASE, pool, &ix, &err),
+    assert_int_equal(hie_fhir_relations(d, type, id, BASE, pool, &x, &err),
                      HIE_OK);
-    assert_true(ix.n_compartment <= ix.n_patients);
+    assert_true(x.n_compartment <= x.n_patients);
+    assert_true(x.n_followed <= x.n_refs);
 
     if (hie_str_eqz(type, "Patient")) {
-        assert_true(ix.n_compartment > 0);
+        assert_true(x.n_compartment > 0);
     }
 }
 
