@@ -442,6 +442,7 @@ path(const scope_t *s, hie_str_t name, hie_criterion_t *out)
                                        out);
     }
 
+    def = NULL;
     rc = read_step(s, name, &step);
     chains = apr_array_make(s->all->pool, 2, sizeof(hie_chain_t));
     for (i = 0; rc == HIE_OK && i < s->n_types; i++) {

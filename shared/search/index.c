@@ -230,6 +230,24 @@ take_parts(hie_indexer_t *ix, const hie_search_plan_t *plan,
 }
 
 
+/* Where the data does not fit the expression, it has no value. */
+static hie_rc_t
+values_of(hie_indexer_t *ix, const hie_fhirpath_t *program,
+          const hie_fhirpath_item_t *of, hie_fhirpath_list_t *out,
+          hie_error_t *err)
+{
+    hie_rc_t  rc;
+
+    rc = hie_fhirpath_eval(program, &ix->env, of, out, err);
+    if (rc == HIE_INVALID) {
+        out->n = 0;
+        return HIE_OK;
+    }
+
+    return rc;
+}
+
+
 static hie_rc_t
 take_composite(hie_indexer_t *ix, const hie_search_plan_t *plan,
                const hie_fhirpath_item_t *item, hie_error_t *err)
@@ -240,8 +258,7 @@ take_composite(hie_indexer_t *ix, const hie_search_plan_t *plan,
 
     memset(values, 0, sizeof(values));
     for (i = 0; i < plan->n_parts; i++) {
-        rc = hie_fhirpath_eval(plan->parts[i].program, &ix->env, item,
-                               &values[i], err);
+        rc = values_of(ix, plan->parts[i].program, item, &values[i], err);
         if (rc != HIE_OK || values[i].n == 0) {
             return rc;
         }
@@ -261,12 +278,8 @@ take_param(hie_indexer_t *ix, const hie_search_plan_t *plan,
     hie_rc_t             rc;
     hie_fhirpath_list_t  list;
 
-    rc = hie_fhirpath_eval(plan->program, &ix->env, root, &list, err);
-    if (rc == HIE_INVALID || (rc == HIE_OK && list.n == 0)) {
-        return HIE_OK;           /* the data does not fit: it has no value */
-    }
-
-    if (rc != HIE_OK) {
+    rc = values_of(ix, plan->program, root, &list, err);
+    if (rc != HIE_OK || list.n == 0) {
         return rc;
     }
 
@@ -329,6 +342,7 @@ hie_search_index(hie_search_t *s, const hie_doc_t *d, hie_type_t type,
 {
     int                       i;
     hie_rc_t                  rc;
+    hie_error_t               inner;
     hie_indexer_t             ix;
     hie_fhirpath_item_t       root;
     const hie_search_type_t  *t;
@@ -342,14 +356,16 @@ hie_search_index(hie_search_t *s, const hie_doc_t *d, hie_type_t type,
 
     open_indexer(&ix, d, base, pool);
     root = hie_fhirpath_resource(d, 0);
+    ix.env.resource = root;
     for (i = 0; i < t->n; i++) {
         if (t->plans[i].program == NULL) {
             continue;
         }
 
-        rc = take_param(&ix, &t->plans[i], &root, err);
+        rc = take_param(&ix, &t->plans[i], &root, &inner);
         if (rc != HIE_OK) {
-            return rc;
+            return hie_fail(err, rc, "", "search parameter \"%s\": %s",
+                            t->plans[i].param.code, inner.detail);
         }
     }
 

@@ -66,9 +66,44 @@ typedef struct {
     hie_search_plan_t  *plans;
 } hie_search_type_t;
 
+/* A parameter that R4 does not have, as of each of its types, which may be
+ * Resource or DomainResource. */
+typedef struct {
+    const char         *url;
+    int                 n;
+    hie_search_plan_t  *plans;       /* as of `param.type` */
+} hie_custom_t;
+
+/* What there is at a time. A change makes another one; who reads keeps to the
+ * one that he has, and all are kept. */
+typedef struct {
+    int                          n;
+    const hie_custom_t         **customs;
+    hie_search_type_t  *_Atomic *types;      /* hie_n_types; NULL: not yet */
+} hie_registry_t;
+
+struct hie_search_t {
+    apr_pool_t                  *pool;       /* under the lock */
+    hie_search_options_t         options;
+    hie_search_type_t          **r4;         /* the same, without customs */
+    hie_registry_t     *_Atomic  now;
+};
+
 /* NULL: it is no type of a resource. Compiles at the first call. */
 const hie_search_type_t *
 hie_search_type(hie_search_t *s, hie_type_t type);
+void
+hie_search_lock(hie_search_t *s, bool on);
+/* By the expression of the parameter, whose type and kind are set; by that of
+ * a component. */
+hie_rc_t
+hie_search_plan_expression(apr_pool_t *pool, hie_search_plan_t *plan,
+                           hie_str_t expression, bool strict,
+                           hie_error_t *err);
+hie_rc_t
+hie_search_plan_part(apr_pool_t *pool, hie_search_plan_t *plan, int i,
+                     hie_search_kind_t kind, hie_str_t expression,
+                     hie_error_t *err);
 /* NULL: none of this code. */
 const hie_search_plan_t *
 hie_search_plan(const hie_search_type_t *t, hie_str_t code);

@@ -9,15 +9,9 @@
 
 #include <apr_strings.h>
 
-struct hie_search_t {
-    apr_pool_t            *pool;
-    hie_search_options_t   options;
-    hie_search_type_t     *_Atomic *types;    /* hie_n_types of them */
-};
 
-
-static void
-guard(hie_search_t *s, bool on)
+void
+hie_search_lock(hie_search_t *s, bool on)
 {
     if (s->options.lock != NULL) {
         s->options.lock(s->options.lock_baton, on);
@@ -28,15 +22,21 @@ guard(hie_search_t *s, bool on)
 hie_search_t *
 hie_search_create(apr_pool_t *pool, const hie_search_options_t *options)
 {
-    hie_search_t  *s;
+    hie_search_t    *s;
+    hie_registry_t  *now;
 
+    /* an allocator of its own: the lock guards no other */
+    pool = hie_pool_create(pool, "search");
     s = apr_pcalloc(pool, sizeof(*s));
     s->pool = pool;
     if (options != NULL) {
         s->options = *options;
     }
 
-    s->types = apr_pcalloc(pool, sizeof(*s->types) * hie_n_types);
+    s->r4 = apr_pcalloc(pool, sizeof(*s->r4) * hie_n_types);
+    now = apr_pcalloc(pool, sizeof(*now));
+    now->types = apr_pcalloc(pool, sizeof(*now->types) * hie_n_types);
+    atomic_init(&s->now, now);
     return s;
 }
 
@@ -98,23 +98,6 @@ hie_search_resource_key(hie_str_t type, hie_str_t id)
 }
 
 
-static hie_fhirpath_t *
-compile(hie_search_t *s, hie_type_t type, const char *expression)
-{
-    hie_fhirpath_t          *program;
-    hie_fhirpath_options_t   options = { .context = type };
-
-    if (expression == NULL
-        || hie_fhirpath_compile(s->pool, hie_str(expression), &options,
-                                &program, NULL) != HIE_OK)
-    {
-        return NULL;             /* the tables are tested */
-    }
-
-    return program;
-}
-
-
 /* R4 section 2.1.1.3: what a canonical leads to is found by its url. */
 static bool
 refers_by_url(const hie_search_plan_t *plan)
@@ -135,20 +118,42 @@ refers_by_url(const hie_search_plan_t *plan)
 }
 
 
-static void
-set_paths(hie_search_t *s, hie_search_plan_t *plan, const char *expression)
+hie_rc_t
+hie_search_plan_expression(apr_pool_t *pool, hie_search_plan_t *plan,
+                           hie_str_t expression, bool strict,
+                           hie_error_t *err)
 {
-    apr_pool_t  *scratch;
+    hie_rc_t                 rc;
+    apr_pool_t              *scratch;
+    hie_fhirpath_options_t   options = { plan->param.type, strict };
 
-    apr_pool_create(&scratch, s->pool);
-    if (!hie_search_paths(s->pool, scratch, plan->param.type,
-                          hie_str(expression), &plan->paths, &plan->n_paths))
+    rc = hie_fhirpath_compile(pool, expression, &options, &plan->program,
+                              err);
+    if (rc != HIE_OK) {
+        return rc;
+    }
+
+    apr_pool_create(&scratch, pool);
+    if (!hie_search_paths(pool, scratch, plan->param.type, expression,
+                          &plan->paths, &plan->n_paths))
     {
         plan->n_paths = 0;
     }
 
     apr_pool_destroy(scratch);
     plan->param.by_url = refers_by_url(plan);
+    return HIE_OK;
+}
+
+
+hie_rc_t
+hie_search_plan_part(apr_pool_t *pool, hie_search_plan_t *plan, int i,
+                     hie_search_kind_t kind, hie_str_t expression,
+                     hie_error_t *err)
+{
+    plan->parts[i].kind = kind;
+    return hie_fhirpath_compile(pool, expression, NULL,
+                                &plan->parts[i].program, err);
 }
 
 
@@ -185,35 +190,43 @@ is_served(const hie_search_param_t *p)
 
 
 static void
+set_keys(hie_search_t *s, hie_search_plan_t *plan, hie_type_t type)
+{
+    plan->param.type = type;
+    plan->param.key = hie_search_param_key(hie_types[type].name,
+                                           plan->param.code);
+    plan->param.text_key = text_key(s, type, plan->param.code);
+}
+
+
+/* The tables are tested: their expressions compile. */
+static void
 plan_r4(hie_search_t *s, hie_search_plan_t *plan, hie_type_t type,
         const hie_search_param_t *p)
 {
     int                            i;
-    hie_search_part_t             *part;
     const hie_search_component_t  *c;
 
     plan->param = (hie_parameter_t) {
-        .key = hie_search_param_key(hie_types[type].name, p->code),
-        .text_key = text_key(s, type, p->code),
         .type = type, .code = p->code, .kind = p->kind,
         .canonical = p->canonical, .n_targets = p->n_targets,
         .targets = &hie_search_targets[p->first_target]
     };
-    plan->program = hie_search_in_row(&plan->param)
-                    ? NULL : compile(s, type, p->expression);
-    if (plan->program != NULL) {
-        set_paths(s, plan, p->expression);
+    set_keys(s, plan, type);
+    if (p->expression != NULL && !hie_search_in_row(&plan->param)) {
+        (void) hie_search_plan_expression(s->pool, plan,
+                                          hie_str(p->expression), false,
+                                          NULL);
     }
 
     plan->n_parts = p->n_components;
     plan->parts = apr_pcalloc(s->pool, sizeof(*plan->parts)
                                        * (size_t) p->n_components);
-
     for (i = 0; i < p->n_components; i++) {
         c = &hie_search_components[p->first_component + i];
-        part = &plan->parts[i];
-        part->program = compile(s, HIE_TYPE_NONE, c->expression);
-        part->kind = hie_search_params[c->param].kind;
+        (void) hie_search_plan_part(s->pool, plan, i,
+                                    hie_search_params[c->param].kind,
+                                    hie_str(c->expression), NULL);
     }
 }
 
@@ -228,11 +241,24 @@ compare_plans(const void *va, const void *vb)
 
 
 static hie_search_type_t *
-make_type(hie_search_t *s, hie_type_t type)
+sorted(apr_pool_t *pool, apr_array_header_t *plans)
+{
+    hie_search_type_t  *out;
+
+    out = apr_palloc(pool, sizeof(*out));
+    out->n = plans->nelts;
+    out->plans = (hie_search_plan_t *) plans->elts;
+    qsort(out->plans, (size_t) out->n, sizeof(*out->plans), compare_plans);
+    return out;
+}
+
+
+static hie_search_type_t *
+make_r4(hie_search_t *s, hie_type_t type)
 {
     size_t                     i, n;
     hie_type_t                 t;
-    hie_search_type_t         *out;
+    hie_search_plan_t         *plan;
     apr_array_header_t        *plans;
     const hie_search_param_t  *rows;
 
@@ -241,16 +267,72 @@ make_type(hie_search_t *s, hie_type_t type)
         rows = hie_search_params_of(t, &n);
         for (i = 0; i < n; i++) {
             if (is_served(&rows[i])) {
-                plan_r4(s, apr_array_push(plans), type, &rows[i]);
+                plan = apr_array_push(plans);
+                memset(plan, 0, sizeof(*plan));
+                plan_r4(s, plan, type, &rows[i]);
             }
         }
     }
 
-    out = apr_palloc(s->pool, sizeof(*out));
-    out->n = plans->nelts;
-    out->plans = (hie_search_plan_t *) plans->elts;
-    qsort(out->plans, (size_t) out->n, sizeof(*out->plans), compare_plans);
-    return out;
+    return sorted(s->pool, plans);
+}
+
+
+static bool
+has_code(const apr_array_header_t *plans, const char *code)
+{
+    int  i;
+
+    for (i = 0; i < plans->nelts; i++) {
+        if (strcmp(APR_ARRAY_IDX(plans, i, hie_search_plan_t).param.code, code)
+            == 0)
+        {
+            return true;
+        }
+    }
+
+    return false;
+}
+
+
+/* A parameter of R4 has precedence over another one of its name. */
+static hie_search_type_t *
+make_type(hie_search_t *s, const hie_registry_t *now, hie_type_t type)
+{
+    int                  i, k;
+    hie_search_type_t   *r4;
+    hie_search_plan_t   *plan;
+    apr_array_header_t  *plans;
+
+    r4 = s->r4[type];
+    if (r4 == NULL) {
+        r4 = s->r4[type] = make_r4(s, type);
+    }
+
+    plans = apr_array_make(s->pool, r4->n, sizeof(hie_search_plan_t));
+    for (i = 0; i < now->n; i++) {
+        for (k = 0; k < now->customs[i]->n; k++) {
+            plan = &now->customs[i]->plans[k];
+            if (hie_type_is(type, plan->param.type)
+                && hie_search_plan(r4, hie_str(plan->param.code)) == NULL
+                && !has_code(plans, plan->param.code))
+            {
+                APR_ARRAY_PUSH(plans, hie_search_plan_t) = *plan;
+                set_keys(s, &APR_ARRAY_IDX(plans, plans->nelts - 1,
+                                           hie_search_plan_t), type);
+            }
+        }
+    }
+
+    if (plans->nelts == 0) {
+        return r4;
+    }
+
+    for (i = 0; i < r4->n; i++) {
+        APR_ARRAY_PUSH(plans, hie_search_plan_t) = r4->plans[i];
+    }
+
+    return sorted(s->pool, plans);
 }
 
 
@@ -258,24 +340,26 @@ const hie_search_type_t *
 hie_search_type(hie_search_t *s, hie_type_t type)
 {
     hie_search_type_t  *t;
+    hie_registry_t     *now;
 
     if (hie_types[type].kind != HIE_KIND_RESOURCE || hie_types[type].abstract) {
         return NULL;
     }
 
-    t = atomic_load_explicit(&s->types[type], memory_order_acquire);
+    now = atomic_load_explicit(&s->now, memory_order_acquire);
+    t = atomic_load_explicit(&now->types[type], memory_order_acquire);
     if (t != NULL) {
         return t;
     }
 
-    guard(s, true);
-    t = s->types[type];
+    hie_search_lock(s, true);
+    t = atomic_load_explicit(&now->types[type], memory_order_relaxed);
     if (t == NULL) {
-        t = make_type(s, type);
-        atomic_store_explicit(&s->types[type], t, memory_order_release);
+        t = make_type(s, now, type);
+        atomic_store_explicit(&now->types[type], t, memory_order_release);
     }
 
-    guard(s, false);
+    hie_search_lock(s, false);
     return t;
 }
 
@@ -328,4 +412,18 @@ hie_search_param(hie_search_t *s, hie_type_t type, hie_str_t code)
     t = hie_search_type(s, type);
     plan = t != NULL ? hie_search_plan(t, code) : NULL;
     return plan != NULL ? &plan->param : NULL;
+}
+
+
+void
+hie_search_each(hie_search_t *s, hie_type_t type, hie_parameter_fn *fn,
+                void *baton)
+{
+    int                       i;
+    const hie_search_type_t  *t;
+
+    t = hie_search_type(s, type);
+    for (i = 0; t != NULL && i < t->n; i++) {
+        fn(baton, &t->plans[i].param);
+    }
 }

@@ -13,8 +13,9 @@
 #include "fhir/search_params.h"
 
 /*
- * The parameters of R4. Expressions are compiled when the first resource of a
- * type comes; `lock` is called around that where threads share one.
+ * The parameters of R4, and others that were added. Expressions are compiled
+ * when the first resource of a type comes; `lock` is called around that, and
+ * around what adds and removes, where threads share one.
  */
 typedef struct hie_search_t  hie_search_t;
 
@@ -40,9 +41,35 @@ typedef struct {
     bool                       by_url;         /* by canonical URL */
 } hie_parameter_t;
 
-/* NULL: not served. */
+/* NULL: not served. It stays where it is, for as long as `s` does. */
 const hie_parameter_t *
 hie_search_param(hie_search_t *s, hie_type_t type, hie_str_t code);
+/* All of a type, sorted by code. */
+typedef void hie_parameter_fn(void *baton, const hie_parameter_t *param);
+
+void
+hie_search_each(hie_search_t *s, hie_type_t type, hie_parameter_fn *fn,
+                void *baton);
+
+/*
+ * Adds what a SearchParameter resource (R4 section 5.8) defines, or puts it in
+ * the place of the one with its url; one whose status is not active is taken
+ * away instead. Where R4 has a parameter of its code, of the same kind, that
+ * one is served and this one is not. HIE_INVALID, with the element and what
+ * FHIRPath says: it cannot be served; HIE_CONFLICT: its code stands for another
+ * one. Then nothing changes. What is in the database is not indexed anew.
+ *
+ * Other threads may read meanwhile. What they have stays valid, for as long as
+ * `s` does: each change takes some memory for good.
+ */
+#define HIE_SEARCH_CUSTOM_MAX  1000
+
+hie_rc_t
+hie_search_add(hie_search_t *s, const hie_doc_t *d, apr_pool_t *pool,
+               hie_error_t *err);
+/* False: there is none of this url. */
+bool
+hie_search_remove(hie_search_t *s, hie_str_t url);
 
 
 /*

@@ -285,6 +285,23 @@ test_corrected(void **state)
 }
 
 
+/* The parts of a composite may ask the resource around them. */
+static void
+test_windows(void **state)
+{
+    each("{\"resourceType\":\"MolecularSequence\",\"referenceSeq\":"
+         "{\"chromosome\":{\"coding\":[{\"code\":\"1\"}]},"
+         "\"windowStart\":10,\"windowEnd\":20},\"variant\":[{\"start\":5,"
+         "\"end\":8},{\"start\":30,\"end\":40}]}",
+         LIST("chromosome-variant-coordinate=1$gt3$lt10",
+              "chromosome-variant-coordinate=1$30$40",
+              "chromosome-window-coordinate=1$lt11$gt19"),
+         LIST("chromosome-variant-coordinate=2$gt3$lt10",
+              "chromosome-variant-coordinate=1$gt10$lt35",
+              "chromosome-window-coordinate=1$lt10$gt19"));
+}
+
+
 static bool
 has_token(const hie_search_values_t *x, uint64_t key)
 {
@@ -792,6 +809,7 @@ main(void)
         cmocka_unit_test(test_references),
         cmocka_unit_test(test_composites),
         cmocka_unit_test(test_corrected),
+        cmocka_unit_test(test_windows),
         cmocka_unit_test(test_terms),
         cmocka_unit_test(test_urls),
         cmocka_unit_test(test_targets),
