@@ -247,9 +247,14 @@ add_chain_tokens(hie_find_t *w, const hie_criterion_t *c)
     int          i;
 
     for (i = 0; i < c->n; i++) {
+        hie_buf_addz(&w->sql, i > 0 ? " UNION ALL " : "");
+        if (c->chains[i].canonical) {
+            hie_canonical_tokens(w, &c->chains[i],
+                                 chain_type(w, &c->chains[i]), true);
+            continue;
+        }
         t = hie_find_alias(w);
-        hie_buf_addf(&w->sql, "%sSELECT %s.key # $%d::bigint AS key",
-                     i > 0 ? " UNION ALL " : "", t,
+        hie_buf_addf(&w->sql, "SELECT %s.key # $%d::bigint AS key", t,
                      add_mix(w, &c->chains[i]));
         hie_find_matches(w, chain_type(w, &c->chains[i]),
                          c->chains[i].criteria, t);
@@ -274,6 +279,30 @@ add_has_keys(hie_find_t *w, const hie_criterion_t *c)
         hie_buf_addf(&w->sql, " OFFSET 0) o, unnest(o.ref_params, o.ref_keys)"
                      " AS u(param, key) WHERE u.param = $%d::bigint",
                      hie_find_i64(w, (int32_t) c->chains[i].param));
+    }
+}
+
+
+/* Whether what refers does so by canonical URL: all ways of a criterion do, or
+ * none does. */
+static bool
+by_url(const hie_criterion_t *c)
+{
+    return (c->kind == HIE_CRITERION_CHAIN || c->kind == HIE_CRITERION_HAS)
+           && c->n > 0 && c->chains[0].canonical;
+}
+
+
+/* The tokens that what is referred to so has. */
+static void
+add_has_tokens(hie_find_t *w, const hie_criterion_t *c)
+{
+    int  i;
+
+    for (i = 0; i < c->n; i++) {
+        hie_buf_addz(&w->sql, i > 0 ? " UNION ALL " : "");
+        hie_canonical_tokens(w, &c->chains[i], chain_type(w, &c->chains[i]),
+                             false);
     }
 }
 
@@ -349,6 +378,12 @@ any_chain(hie_find_t *w, const hie_criterion_t *c, const char *alias)
     hie_buf_addc(&w->sql, '(');
     for (i = 0; i < c->n; i++) {
         hie_buf_addz(&w->sql, i > 0 ? " OR " : "");
+        if (by_url(c)) {
+            hie_canonical_condition(w, &c->chains[i],
+                                    chain_type(w, &c->chains[i]), alias,
+                                    c->kind == HIE_CRITERION_HAS);
+            continue;
+        }
         switch (c->kind) {
         case HIE_CRITERION_CHAIN:
             chain_condition(w, &c->chains[i], alias);
@@ -382,7 +417,7 @@ hie_criterion_index(const hie_criterion_t *c)
         [HIE_CRITERION_UPDATED] = "resource_updated",
         [HIE_CRITERION_TEXT] = "resource_text_words",
         [HIE_CRITERION_CHAIN] = "resource_tokens",
-        [HIE_CRITERION_HAS] = "resource_key",
+        [HIE_CRITERION_HAS] = "resource_key (by URL: resource_tokens)",
         [HIE_CRITERION_NEAR] = "resource_number_low"
     };
 
@@ -422,6 +457,12 @@ hie_criterion_indexed(hie_find_t *w, const hie_criterion_t *c,
         hie_buf_addc(&w->sql, ')');
         break;
     case HIE_CRITERION_HAS:
+        if (by_url(c)) {
+            hie_buf_addf(&w->sql, "%s.tokens && ARRAY(", alias);
+            add_has_tokens(w, c);
+            hie_buf_addc(&w->sql, ')');
+            break;
+        }
         hie_buf_addf(&w->sql, "%s.key = ANY (ARRAY(SELECT DISTINCT h.key"
                      " FROM (", alias);
         add_has_keys(w, c);

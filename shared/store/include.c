@@ -34,9 +34,10 @@ see(including_t *g, int64_t rid)
 
 
 static bool
-applies(const hie_include_t *i, bool reverse, bool again)
+applies(const hie_include_t *i, bool reverse, bool canonical, bool again)
 {
-    return i->reverse == reverse && (!again || i->iterate);
+    return i->reverse == reverse && i->canonical == canonical
+           && (!again || i->iterate);
 }
 
 
@@ -112,6 +113,24 @@ run(including_t *g, hie_find_t *w)
 }
 
 
+/* The rows by type and place: two parameters. */
+static int
+add_places(hie_find_t *w, const hie_row_t *rows, int n)
+{
+    int64_t    *rids = apr_palloc(w->pool, sizeof(*rids) * (size_t) n);
+    hie_str_t  *types = apr_palloc(w->pool, sizeof(*types) * (size_t) n);
+    int         k, p;
+
+    for (k = 0; k < n; k++) {
+        rids[k] = rows[k].rid;
+        types[k] = rows[k].type;
+    }
+    p = hie_find_strs(w, types, n);
+    hie_find_keys(w, (const uint64_t *) rids, n);
+    return p;
+}
+
+
 /*
  * What is referred to. The parameter's key tells the type that it is of; all
  * references of a type are asked for with its name.
@@ -122,8 +141,6 @@ forward(including_t *g, const hie_row_t *rows, int n, bool again)
     hie_find_t            w;
     hie_array_t           param, source, target;
     const hie_include_t  *i;
-    int64_t              *rids;
-    hie_str_t            *types;
     int                   k, p;
 
     begin(g, &w);
@@ -132,7 +149,7 @@ forward(including_t *g, const hie_row_t *rows, int n, bool again)
     hie_array_init(&target, g->pool, HIE_PG_TEXT, 64);
     for (k = 0; k < g->query->n_includes; k++) {
         i = &g->query->includes[k];
-        if (applies(i, false, again)) {
+        if (applies(i, false, false, again)) {
             hie_array_i64(&param, (int32_t) i->param);
             hie_array_str(&source, hie_str(hie_types[i->source].name));
             hie_array_str(&target, hie_str(hie_types[i->target].name));
@@ -142,14 +159,7 @@ forward(including_t *g, const hie_row_t *rows, int n, bool again)
         return HIE_OK;
     }
 
-    rids = apr_palloc(g->pool, sizeof(*rids) * (size_t) n);
-    types = apr_palloc(g->pool, sizeof(*types) * (size_t) n);
-    for (k = 0; k < n; k++) {
-        rids[k] = rows[k].rid;
-        types[k] = rows[k].type;
-    }
-    p = hie_find_strs(&w, types, n);
-    hie_find_keys(&w, (const uint64_t *) rids, n);
+    p = add_places(&w, rows, n);
     hie_params_array(&w.params, &param);
     hie_params_array(&w.params, &source);
     hie_params_array(&w.params, &target);
@@ -193,7 +203,7 @@ backward(including_t *g, const hie_row_t *rows, int n, bool again)
     types = apr_array_make(g->pool, 4, sizeof(hie_str_t));
     for (k = 0; k < g->query->n_includes; k++) {
         i = &g->query->includes[k];
-        if (!applies(i, true, again)) {
+        if (!applies(i, true, false, again)) {
             continue;
         }
         APR_ARRAY_PUSH(types, hie_str_t) = hie_str(hie_types[i->source].name);
@@ -230,6 +240,43 @@ backward(including_t *g, const hie_row_t *rows, int n, bool again)
 }
 
 
+/* What refers, or is referred to, by canonical URL: one include after the
+ * other, they are rare. */
+static hie_rc_t
+by_url(including_t *g, const hie_row_t *rows, int n, bool again)
+{
+    hie_find_t            w;
+    const hie_include_t  *i;
+    hie_rc_t              rc = HIE_OK;
+    int                   k, p;
+
+    for (k = 0; rc == HIE_OK && !g->more && k < g->query->n_includes; k++) {
+        i = &g->query->includes[k];
+        if (!applies(i, i->reverse, true, again) || i->param == 0) {
+            continue;
+        }
+        begin(g, &w);
+        p = add_places(&w, rows, n);
+        hie_buf_addz(&w.sql, "SELECT ");
+        hie_find_columns(&w, "x", true);
+        hie_buf_addf(&w.sql, " FROM (SELECT DISTINCT b.key"
+            " FROM unnest($%d::text[], $%d::bigint[]) AS j(type, rid)"
+            " CROSS JOIN LATERAL (SELECT r.tokens FROM hie.resource r"
+            " WHERE r.type = j.type AND r.rid = j.rid", p, p + 1);
+        hie_find_base_sql(&w, "r");
+        hie_buf_addz(&w.sql, " OFFSET 0) m");
+        hie_canonical_include(&w, i);
+        hie_buf_addz(&w.sql, ") k CROSS JOIN LATERAL (SELECT *"
+                     " FROM hie.resource x WHERE x.tokens @> ARRAY[k.key]");
+        add_wanted(g, &w, "x");
+        hie_buf_addz(&w.sql, " OFFSET 0) x");
+        add_limit(g, &w);
+        rc = run(g, &w);
+    }
+    return rc;
+}
+
+
 hie_rc_t
 hie_store_include(hie_store_t *s, const hie_visible_t *v,
                   const hie_including_t *q, apr_pool_t *pool,
@@ -257,6 +304,9 @@ hie_store_include(hie_store_t *s, const hie_visible_t *v,
         rc = forward(&g, rows, n, round > 0);
         if (rc == HIE_OK && !g.more) {
             rc = backward(&g, rows, n, round > 0);
+        }
+        if (rc == HIE_OK && !g.more) {
+            rc = by_url(&g, rows, n, round > 0);
         }
         /* the array may move while it grows */
         n = g.found->nelts - first;

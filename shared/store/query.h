@@ -1,6 +1,6 @@
 /*
- * A search on its way to SQL: what search.c, page.c, matches.c, criteria.c,
- * rows.c, sort.c, include.c and frequency.c share.
+ * A search on its way to SQL: what search.c, matches.c, criteria.c, rows.c,
+ * canonical.c, sort.c, include.c and frequency.c share.
  *
  * The planner gets no choice worth the name: it makes one plan for a text,
  * whatever the values are. So the text says how rows are found. Of each set
@@ -113,6 +113,24 @@ hie_criterion_rows(hie_find_t *w, const hie_criterion_t *c,
 /* "SELECT …key" of the terms that are meant. */
 void
 hie_criterion_terms(hie_find_t *w, const hie_criterion_t *c);
+
+
+/* canonical.c: what refers by canonical URL. */
+
+/* "SELECT …key": the tokens by which what meets the chain's criteria is known
+ * on the other side: of what refers to it, or (`from_target` false) of what it
+ * refers to. */
+void
+hie_canonical_tokens(hie_find_t *w, const hie_chain_t *chain,
+                     hie_find_types_t *types, bool from_target);
+/* The row under `alias` leads to something that meets the criteria. */
+void
+hie_canonical_condition(hie_find_t *w, const hie_chain_t *chain,
+                        hie_find_types_t *types, const char *alias,
+                        bool from_target);
+/* From the tokens of rows `m` to b.key, tokens of what is included. */
+void
+hie_canonical_include(hie_find_t *w, const hie_include_t *i);
 
 
 /* sort.c */
