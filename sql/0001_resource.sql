@@ -31,6 +31,8 @@ CREATE TABLE hie.resource (
     id          text         COLLATE "C" NOT NULL,
     patients    bigint[]     NOT NULL,
     tokens      bigint[]     NOT NULL,
+    -- keys of the search parameters that have a value
+    present     integer[]    NOT NULL DEFAULT '{}',
     -- resources of ours that it refers to, two arrays side by side: the key
     -- of the search parameter, and that of the resource. Under 0 stands all
     -- that it refers to anywhere, but patients.

@@ -140,7 +140,7 @@ BEGIN
     EXECUTE format('GRANT USAGE ON SEQUENCE hie.resource_rid TO %I', role);
     EXECUTE format('GRANT SELECT, INSERT, UPDATE (version, updated,'
                    ' care_from, care_until, method, deleted, patients,'
-                   ' tokens, ref_params, ref_keys, body) ON hie.resource'
+                   ' tokens, present, ref_params, ref_keys, body) ON hie.resource'
                    ' TO %I', role);
     EXECUTE format('GRANT SELECT, INSERT ON hie.resource_history, hie.label,'
                    ' hie.term TO %I', role);

@@ -345,7 +345,9 @@ merge(const hie_criterion_parse_t *p, hie_criterion_t *out,
                                     more->n, size);
         out->n += more->n;
 
-    } else if (out->kind == HIE_CRITERION_CODES) {
+    } else if (out->kind == HIE_CRITERION_CODES
+               || out->kind == HIE_CRITERION_PRESENT)
+    {
         out->params = joined(p->pool, out->params, out->n_params, more->params,
                              more->n_params, sizeof(*out->params));
         out->n_params += more->n_params;

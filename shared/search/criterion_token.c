@@ -472,24 +472,65 @@ hie_criterion_reference(hie_criterion_parse_t *p, hie_str_t value,
 }
 
 
+/* An id without a type is that of any type which the parameter leads to. */
+static void
+any_target_keys(hie_criterion_parse_t *p, hie_str_t id,
+                apr_array_header_t *keys)
+{
+    hie_type_t  type;
+
+    for (type = 1; type < hie_n_types; type++) {
+        if (hie_types[type].kind == HIE_KIND_RESOURCE
+            && !hie_types[type].abstract
+            && hie_criterion_target(p->out->def, type))
+        {
+            APR_ARRAY_PUSH(keys, uint64_t) = hie_search_reference_key(
+                p->out->def->key,
+                hie_search_resource_key(hie_str(hie_types[type].name), id));
+        }
+    }
+}
+
+
 static hie_rc_t
-reference_key(hie_criterion_parse_t *p, hie_str_t value, uint64_t *key)
+reference_keys(hie_criterion_parse_t *p, hie_str_t value,
+               apr_array_header_t *keys)
 {
     hie_rc_t    rc;
-    hie_str_t   form;
     referred_t  r;
     uint32_t    param = p->out->def->key;
 
     rc = read_reference(p, value, &r);
-    if (r.type.len > 0) {
-        *key = hie_search_reference_key(param,
-                                        hie_search_resource_key(r.type, r.id));
-        return rc;
+    if (r.id.len > 0 && r.type.len == 0) {
+        any_target_keys(p, r.id, keys);
+
+    } else {
+        APR_ARRAY_PUSH(keys, uint64_t) = r.type.len > 0
+            ? hie_search_reference_key(param,
+                                       hie_search_resource_key(r.type, r.id))
+            : hie_search_key(param, r.text);
     }
 
-    form = r.id.len > 0 ? hie_forms_join(p->pool, HIE_STR("/"), "", r.id)
-                        : r.text;
-    *key = hie_search_key(param, form);
+    return rc;
+}
+
+
+static hie_rc_t
+parse_references(hie_criterion_parse_t *p)
+{
+    int                  i;
+    hie_rc_t             rc;
+    apr_array_header_t  *list, *keys;
+
+    rc = hie_criterion_split(p, &list);
+    keys = apr_array_make(p->pool, 4, sizeof(uint64_t));
+    for (i = 0; rc == HIE_OK && i < list->nelts; i++) {
+        rc = reference_keys(p, APR_ARRAY_IDX(list, i, hie_str_t), keys);
+    }
+
+    p->out->kind = HIE_CRITERION_TOKENS;
+    p->out->n = keys->nelts;
+    p->out->keys = (uint64_t *) keys->elts;
     return rc;
 }
 
@@ -516,7 +557,7 @@ hie_criterion_references(hie_criterion_parse_t *p)
     hie_type_t  type;
 
     if (p->modifier.ptr == NULL) {
-        return parse_keys(p, reference_key);
+        return parse_references(p);
     }
 
     if (hie_str_eqz(p->modifier, "identifier")) {
@@ -530,10 +571,10 @@ hie_criterion_references(hie_criterion_parse_t *p)
     if (hie_str_eqz(p->modifier, "not")) {
         p->out->negate = true;
         p->modifier = HIE_STR_NONE;
-        return parse_keys(p, reference_key);
+        return parse_references(p);
     }
 
     type = hie_criterion_type(p);
     return type != HIE_TYPE_NONE && hie_criterion_target(p->out->def, type)
-           ? parse_keys(p, reference_key) : hie_criterion_modifier(p);
+           ? parse_references(p) : hie_criterion_modifier(p);
 }

@@ -121,14 +121,15 @@ parse_missing(hie_criterion_parse_t *p)
         return hie_criterion_wrong(p, "true or false");
     }
 
-    c->kind = HIE_CRITERION_TOKENS;
-    c->keys = apr_palloc(p->pool, sizeof(*c->keys));
-    c->keys[0] = hie_search_key(c->def->key, HIE_STR("present"));
     if (hie_search_in_row(c->def)) {
+        c->kind = HIE_CRITERION_TOKENS;
         c->n = 0;
         c->negate = !yes;
     } else {
+        c->kind = HIE_CRITERION_PRESENT;
         c->n = 1;
+        c->n_params = 1;
+        c->params = &c->def->key;
         c->negate = yes;
     }
 

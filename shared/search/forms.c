@@ -138,20 +138,17 @@ hie_forms_typed(hie_indexer_t *ix, const hie_fhirpath_item_t *item,
  * References.
  */
 
-/* "Type/id" of our own and of other servers alike, without the version. By
- * "/id" a search finds what is ours without the type; a parameter that leads to
- * one type only needs no such form. */
+/* "Type/id" of our own and of other servers alike, without the version. The
+ * first part of a composite is found by "/id" too: it does not tell which types
+ * it may be. */
 static void
 local_forms(hie_indexer_t *ix, hie_str_t type, hie_str_t id, hie_form_fn *fn,
             hie_target_fn *target)
 {
-    if (target == NULL || hie_search_only_target(ix->param) == HIE_TYPE_NONE) {
-        fn(ix, hie_forms_join(ix->pool, HIE_STR("/"), "", id));
-    }
-
     if (target != NULL) {
         target(ix, type, id);
     } else {
+        fn(ix, hie_forms_join(ix->pool, HIE_STR("/"), "", id));
         fn(ix, hie_forms_join(ix->pool, type, "/", id));
     }
 }

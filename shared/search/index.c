@@ -43,6 +43,15 @@ compare_text(hie_str_t a, hie_str_t b)
 
 
 static int
+compare_params(const void *va, const void *vb)
+{
+    uint32_t  a = *(const uint32_t *) va, b = *(const uint32_t *) vb;
+
+    return (a > b) - (a < b);
+}
+
+
+static int
 compare_strings(const void *va, const void *vb)
 {
     int                        c;
@@ -313,6 +322,7 @@ open_indexer(hie_indexer_t *ix, const hie_doc_t *d, hie_str_t base,
     ix->dates = apr_array_make(pool, 4, sizeof(hie_search_date_t));
     ix->numbers = apr_array_make(pool, 4, sizeof(hie_search_number_t));
     ix->references = apr_array_make(pool, 8, sizeof(hie_search_reference_t));
+    ix->present = apr_array_make(pool, 24, sizeof(uint32_t));
     ix->terms = apr_array_make(pool, 16, sizeof(hie_search_term_t));
 }
 
@@ -330,6 +340,8 @@ close_indexer(hie_indexer_t *ix, hie_search_values_t *out)
     out->numbers = (hie_search_number_t *) ix->numbers->elts;
     out->n_references = settle(ix->references, compare_references);
     out->references = (hie_search_reference_t *) ix->references->elts;
+    out->n_present = settle(ix->present, compare_params);
+    out->present = (uint32_t *) ix->present->elts;
     out->n_terms = settle(ix->terms, compare_terms);
     out->terms = (hie_search_term_t *) ix->terms->elts;
 }

@@ -304,6 +304,23 @@ is_near(const hie_search_values_t *x, const hie_near_t *v)
 }
 
 
+static bool
+is_present(const hie_search_values_t *x, const hie_criterion_t *c)
+{
+    int  i, k;
+
+    for (i = 0; i < x->n_present; i++) {
+        for (k = 0; k < c->n_params; k++) {
+            if (x->present[i] == c->params[k]) {
+                return true;
+            }
+        }
+    }
+
+    return false;
+}
+
+
 static truth_t
 alternative_meets(const hie_search_values_t *x, const hie_row_facts_t *row,
                   const hie_criterion_t *c, int i)
@@ -311,6 +328,9 @@ alternative_meets(const hie_search_values_t *x, const hie_row_facts_t *row,
     switch (c->kind) {
     case HIE_CRITERION_TOKENS:
         return truth(has_key(x, c->keys[i]));
+
+    case HIE_CRITERION_PRESENT:
+        return truth(is_present(x, c));
 
     case HIE_CRITERION_STRINGS:
         return truth(any_string(x, &c->texts[i]));

@@ -140,6 +140,7 @@ struct hie_indexer_t {
     apr_array_header_t     *dates;     /* hie_search_date_t */
     apr_array_header_t     *numbers;   /* hie_search_number_t */
     apr_array_header_t     *references; /* hie_search_reference_t */
+    apr_array_header_t     *present;   /* uint32_t */
     apr_array_header_t     *terms;     /* hie_search_term_t */
 };
 

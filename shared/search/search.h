@@ -151,6 +151,8 @@ typedef struct {
     hie_search_number_t     *numbers;
     int                     n_references;
     hie_search_reference_t  *references;
+    int                     n_present;       /* parameters that have a value, */
+    uint32_t               *present;         /* their keys, sorted */
     int                     n_terms;
     hie_search_term_t       *terms;          /* sorted by key */
     hie_str_t               narrative;       /* for _text and _content, and */
@@ -204,6 +206,7 @@ typedef enum {
     HIE_CRITERION_HAS,         /* is referred to by one that does */
     HIE_CRITERION_NEAR,        /* is at most so far from a place */
     HIE_CRITERION_TERMS,       /* one of its tokens says this */
+    HIE_CRITERION_PRESENT,     /* a parameter has a value: :missing */
     HIE_CRITERION_GROUP,       /* meets one of several conjunctions */
     HIE_CRITERION_CODES        /* :in, :above, :below: which codes these are
                                   only terminology knows; with them the caller
@@ -294,8 +297,8 @@ typedef struct {
     hie_criterion_kind_t   kind;
     bool                   negate;   /* :not, :not-in, :missing=true */
     const hie_parameter_t  *def;     /* NULL: none (_id, _has, …) */
-    hie_codes_of_t         codes_of; /* CODES, */
-    int                    n_params; /* of these parameters */
+    hie_codes_of_t         codes_of; /* CODES */
+    int                    n_params; /* CODES, PRESENT: of these parameters */
     const uint32_t        *params;
     int                    n;        /* of TOKENS also 0: nothing meets it */
     union {

@@ -28,7 +28,7 @@ add_token(hie_indexer_t *ix, hie_str_t form)
 void
 hie_search_present(hie_indexer_t *ix)
 {
-    add_token(ix, HIE_STR("present"));
+    APR_ARRAY_PUSH(ix->present, uint32_t) = ix->param->key;
 }
 
 

@@ -39,6 +39,21 @@ add_tokens(hie_find_t *w, const hie_criterion_t *c, const char *alias)
 
 
 static void
+add_present(hie_find_t *w, const hie_criterion_t *c, const char *alias)
+{
+    hie_array_t  *a = apr_palloc(w->pool, sizeof(*a));
+    int           i;
+
+    hie_array_init(a, w->pool, HIE_PG_INT4, 16);
+    for (i = 0; i < c->n_params; i++) {
+        hie_array_i32(a, (int32_t) c->params[i]);
+    }
+    hie_params_array(&w->params, a);
+    hie_buf_addf(&w->sql, "%s.present && $%d::int[]", alias, w->params.n);
+}
+
+
+static void
 add_ids(hie_find_t *w, const hie_criterion_t *c, const char *alias)
 {
     hie_buf_addf(&w->sql, "%s.id = ANY ($%d::text[])", alias,
@@ -499,6 +514,9 @@ positive(hie_find_t *w, const hie_criterion_t *c, const char *alias)
         hie_buf_addc(&w->sql, '(');
         add_updated(w, c, alias);
         hie_buf_addz(&w->sql, ")" BY_NO_INDEX);
+        break;
+    case HIE_CRITERION_PRESENT:
+        add_present(w, c, alias);
         break;
     case HIE_CRITERION_TERMS:
         hie_buf_addf(&w->sql, "(%s.tokens && ARRAY(", alias);

@@ -126,6 +126,7 @@ estimate(const hie_find_t *w, const hie_criterion_t *c, double rows)
     case HIE_CRITERION_HAS:
         sum = estimate_chains(w, c, rows);
         break;
+    case HIE_CRITERION_PRESENT:
     case HIE_CRITERION_GROUP:
     case HIE_CRITERION_CODES:
         sum = rows;

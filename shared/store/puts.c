@@ -17,16 +17,18 @@
 #define TOKENS    PART("$13::bigint[]", "d.t0", "d.t1")
 #define PARAMS    PART("$14::int[]", "d.r0", "d.r1")
 #define KEYS      PART("$15::bigint[]", "d.r0", "d.r1")
+#define PRESENT   PART("$36::int[]", "d.v0", "d.v1")
 
 /* What all statements have. */
 #define COMMON                                                                \
     "$1::text[], $2::text[], $3::int[], $4::int[], $5::int[], $6::int[],"     \
     " $7::int[], $8::int[], $9::timestamptz[], $10::timestamptz[],"           \
-    " $11::tsvector[], $35::bigint[]"
+    " $11::tsvector[], $35::bigint[], $37::int[], $38::int[]"
 #define COMMON_NAMES                                                          \
-    "type, id, p0, p1, t0, t1, r0, r1, care_from, care_until, words, number"
+    "type, id, p0, p1, t0, t1, r0, r1, care_from, care_until, words,"          \
+    " number, v0, v1"
 
-#define WRITTEN        "$36::timestamptz[], $37::bytea[], $38::int[]"
+#define WRITTEN        "$39::timestamptz[], $40::bytea[], $41::int[]"
 #define WRITTEN_NAMES  "updated, body, method"
 
 /* The index tables. `a` has the rid of each row, by its place. */
@@ -74,10 +76,10 @@ static const char  create_sql[] =
     "a AS (SELECT array_agg(d.rid) AS rids FROM d), "
     "w AS (INSERT INTO hie.resource"
     " (rid, key, version, updated, care_from, care_until, method, deleted,"
-    " type, id, patients, tokens, ref_params, ref_keys, body)"
+    " type, id, patients, tokens, present, ref_params, ref_keys, body)"
     " SELECT d.rid, d.number, 1, d.updated, d.care_from, d.care_until,"
-    " d.method, false, d.type, d.id, " PATIENTS ", " TOKENS ", " PARAMS ", "
-    KEYS ", d.body FROM d), "
+    " d.method, false, d.type, d.id, " PATIENTS ", " TOKENS ", " PRESENT
+    ", " PARAMS ", " KEYS ", d.body FROM d), "
     INDEX
     "SELECT count(*) FROM d";
 
@@ -98,7 +100,7 @@ static const char  update_sql[] =
     " care_until = d.care_until, method = d.method, deleted = (d.body = ''),"
     " patients = CASE WHEN d.body = '' THEN r.patients"
     " ELSE " PATIENTS " END,"
-    " tokens = " TOKENS ", ref_params = " PARAMS ", ref_keys = " KEYS ","
+    " tokens = " TOKENS ", present = " PRESENT ", ref_params = " PARAMS ", ref_keys = " KEYS ","
     " body = d.body"
     " FROM d WHERE r.type = d.type AND r.id = d.id"
     " AND r.version = d.number - 1 RETURNING r.rid, d.ord, d.words), "
@@ -113,7 +115,7 @@ static const char  reindex_sql[] =
     " AS u(" COMMON_NAMES ", ord)), "
     "i AS (UPDATE hie.resource r SET care_from = d.care_from,"
     " care_until = d.care_until, patients = " PATIENTS ", tokens = " TOKENS ","
-    " ref_params = " PARAMS ", ref_keys = " KEYS
+    " present = " PRESENT ", ref_params = " PARAMS ", ref_keys = " KEYS
     " FROM d WHERE r.type = d.type AND r.id = d.id"
     " AND r.version = d.number RETURNING r.rid, d.ord, d.words), "
     "a AS (SELECT array_agg(i.rid ORDER BY i.ord) AS rids FROM i), "
@@ -148,6 +150,9 @@ init_parts(hie_rows_t *w, apr_pool_t *pool)
     hie_array_init(&w->r1, pool, HIE_PG_INT4, 16);
     hie_array_init(&w->patients, pool, HIE_PG_INT8, 64);
     hie_array_init(&w->tokens, pool, HIE_PG_INT8, 1024);
+    hie_array_init(&w->v0, pool, HIE_PG_INT4, 16);
+    hie_array_init(&w->v1, pool, HIE_PG_INT4, 16);
+    hie_array_init(&w->present, pool, HIE_PG_INT4, 256);
     hie_array_init(&w->ref_params, pool, HIE_PG_INT4, 128);
     hie_array_init(&w->ref_keys, pool, HIE_PG_INT8, 128);
 }
@@ -270,6 +275,19 @@ add_tokens(hie_rows_t *w, const hie_relations_t *x,
         add_key(&w->tokens, x->refs[i] ^ mix);
     }
     hie_array_i32(&w->t1, (int32_t) w->tokens.n);
+}
+
+
+static void
+add_present(hie_rows_t *w, const hie_search_values_t *v)
+{
+    int  i;
+
+    hie_array_i32(&w->v0, (int32_t) w->present.n);
+    for (i = 0; i < v->n_present; i++) {
+        hie_array_i32(&w->present, (int32_t) v->present[i]);
+    }
+    hie_array_i32(&w->v1, (int32_t) w->present.n);
 }
 
 
@@ -417,6 +435,7 @@ hie_rows_add(hie_rows_t *w, const hie_put_t *put, hie_rows_kind_t kind)
     add_care(w, x);
     add_patients(w, x);
     add_tokens(w, x, v);
+    add_present(w, v);
     add_references(w, x, v);
     add_strings(w, v);
     add_dates(w, v);
@@ -447,7 +466,8 @@ hie_rows_params(hie_rows_t *w, hie_rows_kind_t kind)
         &w->d_ord, &w->d_slot, &w->d_low, &w->d_high, &w->d_scope,
         &w->n_ord, &w->n_slot, &w->n_unit, &w->n_system, &w->n_code,
         &w->n_scope, &w->n_low, &w->n_high, &w->n_unit_low, &w->n_unit_high,
-        &w->key, &w->updated, &w->body, &w->method
+        &w->key, &w->present, &w->v0, &w->v1, &w->updated, &w->body,
+        &w->method
     };
     int  i, n = (int) (sizeof(in_order) / sizeof(in_order[0]));
 

@@ -15,7 +15,8 @@ typedef struct {
     apr_pool_t    *pool;
     hie_array_t    type, id;
     hie_array_t    p0, p1, t0, t1, r0, r1;   /* the row's parts of */
-    hie_array_t    patients, tokens, ref_params, ref_keys;
+    hie_array_t    v0, v1;
+    hie_array_t    patients, tokens, present, ref_params, ref_keys;
     hie_array_t    care_from, care_until, words;
     hie_array_t    s_ord, s_slot, s_scope, s_value;
     hie_array_t    d_ord, d_slot, d_low, d_high, d_scope;

@@ -461,7 +461,7 @@ test_targets(void **state)
     target = hie_search_resource_key(HIE_STR("Patient"), HIE_STR("1"));
     key = hie_search_param_key("Observation", "subject");
     assert_true(has_token(&x, hie_search_reference_key(key, target)));
-    assert_true(has_token(&x, hie_search_key(key, HIE_STR("/1"))));
+    assert_false(has_token(&x, hie_search_key(key, HIE_STR("/1"))));
     for (i = 0, n = 0; i < x.n_references; i++) {
         assert_true(x.references[i].target == target);
         n += x.references[i].param == key;
@@ -602,7 +602,8 @@ test_types(void **state)
     assert_true(hie_str_eqz(c.source, "code=a,b"));
 
     assert_int_equal(ask_of(some, 2, "code:missing=true", &c, &err), HIE_OK);
-    assert_true(c.n == 2 && c.negate);
+    assert_int_equal(c.kind, HIE_CRITERION_PRESENT);
+    assert_true(c.n_params == 2 && c.negate);
     assert_int_equal(ask_of(some, 2, "_lastUpdated=gt2020", &c, &err), HIE_OK);
     assert_int_equal(c.n, 1);
     assert_int_equal(ask_of(some, 2, "_id=x", &c, &err), HIE_OK);
