@@ -229,14 +229,50 @@ parse_list(hie_criterion_parse_t *p)
 }
 
 
+static hie_rc_t
+merge(const hie_criterion_parse_t *p, hie_criterion_t *out,
+      const hie_criterion_t *more);
+
+
+/* The alternatives of two parameters. */
+static hie_rc_t
+parse_either(const hie_criterion_parse_t *p, const hie_search_plan_t *plan)
+{
+    int                     i;
+    hie_rc_t                rc = HIE_OK;
+    hie_str_t               name;
+    hie_criterion_t         more;
+    hie_criterion_parse_t   outer = *p;
+
+    outer.depth--;
+    for (i = 0; rc == HIE_OK && i < 2; i++) {
+        name = hie_str(plan->either[i]);
+        if (p->modifier.ptr != NULL) {
+            name = hie_forms_join(p->pool, name, ":", p->modifier);
+        }
+
+        rc = hie_criterion_parse(&outer, p->type, name,
+                                 i == 0 ? p->out : &more);
+    }
+
+    if (rc == HIE_OK) {
+        rc = merge(p, p->out, &more);
+    }
+
+    p->out->def = &plan->param;
+    return rc;
+}
+
+
 /* The name up to the first dot, with its modifier; what is behind the dot is
  * the rest of a chain. */
 hie_rc_t
 hie_criterion_parse(const hie_criterion_parse_t *outer, hie_type_t type,
                     hie_str_t name, hie_criterion_t *out)
 {
-    hie_str_t              head, code, rest;
-    hie_criterion_parse_t  p = *outer;
+    hie_str_t                 head, code, rest;
+    const hie_search_plan_t  *plan;
+    hie_criterion_parse_t     p = *outer;
 
     p.type = type;
     p.out = out;
@@ -263,13 +299,19 @@ hie_criterion_parse(const hie_criterion_parse_t *outer, hie_type_t type,
 
     head = hie_str_split(name, '.', &rest);
     code = hie_str_split(head, ':', &p.modifier);
-    out->def = hie_search_param(p.s, type, code);
-    if (out->def == NULL) {
+    plan = hie_search_find(p.s, type, code);
+    if (plan == NULL) {
         return hie_criterion_unknown(&p, type, code);
     }
 
+    out->def = &plan->param;
+
     if (rest.ptr != NULL) {
         return parse_chain(&p, rest);
+    }
+
+    if (plan->either[0] != NULL) {
+        return parse_either(&p, plan);
     }
 
     return p.compare != HIE_COMPARE_NONE ? hie_criterion_compare(&p)

@@ -53,6 +53,8 @@ typedef struct {
 
 typedef struct {
     hie_parameter_t         param;
+    const char         *either[2];   /* finds what these two find, and has no
+                                        values of its own; or NULL */
     hie_fhirpath_t     *program;     /* NULL: not of an element */
     int                 n_paths;     /* the same as paths, where it is no */
     const hie_search_path_t  *paths; /* more; else 0 */
@@ -107,6 +109,8 @@ hie_search_plan_part(apr_pool_t *pool, hie_search_plan_t *plan, int i,
 /* NULL: none of this code. */
 const hie_search_plan_t *
 hie_search_plan(const hie_search_type_t *t, hie_str_t code);
+const hie_search_plan_t *
+hie_search_find(hie_search_t *s, hie_type_t type, hie_str_t code);
 /* The type that a reference parameter leads to, if it is one only. */
 hie_type_t
 hie_search_only_target(const hie_parameter_t *param);

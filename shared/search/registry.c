@@ -199,6 +199,24 @@ set_keys(hie_search_t *s, hie_search_plan_t *plan, hie_type_t type)
 }
 
 
+/* What combo-x of an Observation finds is what x and component-x find. Their
+ * values are not written once more: there are more Observations than anything
+ * else. */
+static void
+set_either(hie_search_t *s, hie_search_plan_t *plan)
+{
+    static const char  combo[] = "combo-";
+    const char        *rest = plan->param.code + sizeof(combo) - 1;
+
+    if (strncmp(plan->param.code, combo, sizeof(combo) - 1) == 0) {
+        plan->either[0] = rest;
+        plan->either[1] = apr_pstrcat(s->pool, "component-", rest, NULL);
+        plan->program = NULL;
+        plan->n_paths = 0;
+    }
+}
+
+
 /* The tables are tested: their expressions compile. */
 static void
 plan_r4(hie_search_t *s, hie_search_plan_t *plan, hie_type_t type,
@@ -219,6 +237,7 @@ plan_r4(hie_search_t *s, hie_search_plan_t *plan, hie_type_t type,
                                           NULL);
     }
 
+    set_either(s, plan);
     plan->n_parts = p->n_components;
     plan->parts = apr_pcalloc(s->pool, sizeof(*plan->parts)
                                        * (size_t) p->n_components);
@@ -403,14 +422,22 @@ hie_search_plan(const hie_search_type_t *t, hie_str_t code)
 }
 
 
+const hie_search_plan_t *
+hie_search_find(hie_search_t *s, hie_type_t type, hie_str_t code)
+{
+    const hie_search_type_t  *t;
+
+    t = hie_search_type(s, type);
+    return t != NULL ? hie_search_plan(t, code) : NULL;
+}
+
+
 const hie_parameter_t *
 hie_search_param(hie_search_t *s, hie_type_t type, hie_str_t code)
 {
     const hie_search_plan_t  *plan;
-    const hie_search_type_t  *t;
 
-    t = hie_search_type(s, type);
-    plan = t != NULL ? hie_search_plan(t, code) : NULL;
+    plan = hie_search_find(s, type, code);
     return plan != NULL ? &plan->param : NULL;
 }
 

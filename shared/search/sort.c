@@ -90,19 +90,27 @@ add_key(apr_array_header_t *keys, uint32_t key)
 }
 
 
+static hie_rc_t
+add_either(sorting_t *g, hie_type_t type, const hie_search_plan_t *plan);
+
+
 /* The parameter of one more type. */
 static hie_rc_t
 add_param(sorting_t *g, hie_type_t type, hie_str_t code)
 {
-    hie_sort_kind_t         kind;
-    const hie_parameter_t  *def;
+    hie_sort_kind_t           kind;
+    const hie_search_plan_t  *plan;
 
-    def = hie_search_param(g->s, type, code);
-    if (def == NULL) {
+    plan = hie_search_find(g->s, type, code);
+    if (plan == NULL) {
         return HIE_OK;
     }
 
-    kind = kind_of(def);
+    if (plan->either[0] != NULL) {
+        return add_either(g, type, plan);
+    }
+
+    kind = kind_of(&plan->param);
     if (kind == 0) {
         return wrong(g, "what the parameter finds has no order");
     }
@@ -112,8 +120,18 @@ add_param(sorting_t *g, hie_type_t type, hie_str_t code)
     }
 
     g->out->kind = kind;
-    add_key(g->params, def->key);
+    add_key(g->params, plan->param.key);
     return HIE_OK;
+}
+
+
+static hie_rc_t
+add_either(sorting_t *g, hie_type_t type, const hie_search_plan_t *plan)
+{
+    hie_rc_t  rc;
+
+    rc = add_param(g, type, hie_str(plan->either[0]));
+    return rc == HIE_OK ? add_param(g, type, hie_str(plan->either[1])) : rc;
 }
 
 
