@@ -108,12 +108,16 @@ static void
 add_param(hie_buf_t *b, bool first, const char *code, const char *canonical,
           const char *type)
 {
-    hie_buf_addf(b, "%s{\"name\":\"%s\",", first ? "" : ",", code);
+    hie_buf_addz(b, first ? "{\"name\":\"" : ",{\"name\":\"");
+    hie_buf_addz(b, code);
     if (canonical != NULL) {
-        hie_buf_addf(b, "\"definition\":\"%s\",", canonical);
+        hie_buf_addz(b, "\",\"definition\":\"");
+        hie_buf_addz(b, canonical);
     }
 
-    hie_buf_addf(b, "\"type\":\"%s\"}", type);
+    hie_buf_addz(b, "\",\"type\":\"");
+    hie_buf_addz(b, type);
+    hie_buf_addz(b, "\"}");
 }
 
 
@@ -144,13 +148,12 @@ add_common_params(hie_buf_t *b)
 {
     add_param(b, false, "_filter",
               "http://hl7.org/fhir/SearchParameter/filter", "special");
-    add_param(b, false, "_has", NULL, "special");
     add_param(b, false, "_list", NULL, "special");
 }
 
 
 static void
-add_search(hie_buf_t *b, hie_type_t type)
+add_search(hie_buf_t *b, hie_type_t type, bool referred)
 {
     bool        first;
     hie_type_t  t;
@@ -161,6 +164,10 @@ add_search(hie_buf_t *b, hie_type_t type)
     }
 
     add_common_params(b);
+    if (referred) {
+        add_param(b, false, "_has", NULL, "special");
+    }
+
     hie_buf_addc(b, ']');
 }
 
@@ -184,53 +191,57 @@ add_includes(hie_buf_t *b, hie_type_t type)
 }
 
 
-static bool
-leads_to(const hie_search_param_t *p, hie_type_t type)
+/* Which references of all types lead to each (_revinclude). */
+typedef struct {
+    hie_buf_t  *to;              /* by type; size 0: none yet */
+} references_t;
+
+
+static void
+add_reference(references_t *r, hie_type_t type, const hie_search_param_t *p,
+              apr_pool_t *pool)
 {
-    int  i;
+    hie_buf_t  *b = &r->to[type];
 
-    if (p->kind != HIE_SEARCH_REFERENCE) {
-        return false;
+    if (b->size == 0) {
+        hie_buf_init(b, pool, 2048);
+    } else {
+        hie_buf_addc(b, ',');
     }
 
-    for (i = 0; i < p->n_targets; i++) {
-        if (hie_search_targets[p->first_target + i] == type) {
-            return true;
-        }
-    }
-
-    return p->n_targets == 0;
+    hie_buf_addc(b, '"');
+    hie_buf_addz(b, hie_types[p->type].name);
+    hie_buf_addc(b, ':');
+    hie_buf_addz(b, p->code);
+    hie_buf_addc(b, '"');
 }
 
 
-/* References of all types to this one (_revinclude). */
 static void
-add_rev_includes(hie_buf_t *b, hie_type_t type)
+find_references(references_t *r, apr_pool_t *pool)
 {
-    bool                       any = false;
+    int                        k;
     size_t                     i;
     const hie_search_param_t  *p;
 
+    r->to = apr_pcalloc(pool, sizeof(*r->to) * hie_n_types);
     for (i = 0; i < hie_n_search_params; i++) {
         p = &hie_search_params[i];
-        if (leads_to(p, type)) {
-            hie_buf_addf(b, "%s\"%s:%s\"",
-                         any ? "," : ",\"searchRevInclude\":[",
-                         hie_types[p->type].name, p->code);
-            any = true;
+        for (k = 0; p->kind == HIE_SEARCH_REFERENCE && k < p->n_targets; k++)
+        {
+            add_reference(r, hie_search_targets[p->first_target + k], p,
+                          pool);
         }
-    }
-
-    if (any) {
-        hie_buf_addc(b, ']');
     }
 }
 
 
 static void
-add_resource(hie_buf_t *b, const char *name, const hie_config_t *conf)
+add_resource(hie_buf_t *b, const char *name, const references_t *references,
+             const hie_config_t *conf)
 {
-    hie_type_t  type = hie_type_find(hie_str(name));
+    hie_type_t        type = hie_type_find(hie_str(name));
+    const hie_buf_t  *to = &references->to[type];
 
     hie_buf_addf(b, "{\"type\":\"%s\",", name);
     add_interactions(b, of_type);
@@ -249,8 +260,13 @@ add_resource(hie_buf_t *b, const char *name, const hie_config_t *conf)
                  ? ",\"enforced\"" : "");
 
     add_includes(b, type);
-    add_rev_includes(b, type);
-    add_search(b, type);
+    if (to->size > 0) {
+        hie_buf_addz(b, ",\"searchRevInclude\":[\"*\",");
+        hie_buf_adds(b, hie_buf_str(to));
+        hie_buf_addc(b, ']');
+    }
+
+    add_search(b, type, to->size > 0);
     add_operations(b, name);
     hie_buf_addc(b, '}');
 }
@@ -299,9 +315,11 @@ hie_do_metadata(hie_job_t *job)
     size_t               i;
     hie_buf_t            b;
     const char          *type;
+    references_t         references;
     const hie_config_t  *conf;
 
     conf = job->rt->config;
+    find_references(&references, job->pool);
     hie_buf_init(&b, job->pool, 1024 * 1024);
     hie_buf_addz(&b, "{\"resourceType\":\"CapabilityStatement\",\"status\":"
                  "\"active\",\"date\":\"" STATEMENT_DATE "\",\"kind\":"
@@ -320,7 +338,7 @@ hie_do_metadata(hie_job_t *job)
             hie_buf_addc(&b, ',');
         }
 
-        add_resource(&b, type, conf);
+        add_resource(&b, type, &references, conf);
     }
 
     hie_buf_addz(&b, "],");

@@ -3,6 +3,7 @@
 
 import sys
 from pathlib import Path
+from urllib.parse import quote
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "lib"))
 
@@ -113,20 +114,92 @@ def _(s):
             "http://hl7.org/fhir/OperationDefinition/"), o["name"])
 
 
+# What R4 describes in words: a value that has nothing to find.
+WORDS = {"_text": "x", "_content": "x", "_list": "nobody", "near": "0|0|1|km",
+         "_filter": "_id eq nobody"}
+
+
+def served(s, kind, name, value):
+    r = s.get(f"/{kind}?_id=nobody&{name}={quote(value)}", note=False)
+    if r.status != 200:
+        return f"{kind}?{name}={value}: {r}"
+    equal(r.json()["total"], 0, f"{kind} {name}")
+    return None
+
+
 @both("every search parameter that is listed is served, and no other")
 def _(s):
     rest = statement(s)
-    for kind in ("Patient", "Observation", "Encounter", "Organization"):
-        for param in of(rest, kind)["searchParam"]:
-            value = {"token": "x", "string": "x", "reference": "Patient/x",
-                     "date": "2020", "number": "1", "quantity": "1",
-                     "uri": "urn:x"}.get(param["type"])
-            if value is None:
-                continue
-            r = s.get(f"/{kind}?{param['name']}={value}")
-            check(r.status == 200 or "expected" in r.issue()["diagnostics"],
-                  f"{kind} {param['name']}: {r}")
-    equal(s.get("/Patient?nonsense=x").status, 400, "one that there is not")
+    problems, n = [], 0
+    for resource in rest["resource"]:
+        kind = resource["type"]
+        names = [p["name"] for p in resource["searchParam"]]
+        equal(len(names), len(set(names)), f"{kind}: each once")
+        for name in names:
+            n += 1
+            if name == "_has":
+                problems.append(served(s, kind, "_has:Provenance:target:_id",
+                                       "nobody"))
+            elif name in WORDS:
+                problems.append(served(s, kind, name, WORDS[name]))
+            else:
+                problems.append(served(s, kind, name + ":missing", "false"))
+        for param in resource["searchParam"]:
+            check(param["type"] in ("number", "date", "string", "token",
+                                    "reference", "composite", "quantity",
+                                    "uri", "special"), param)
+            check(param["name"] in ("_has", "_list")
+                  or param["definition"].startswith(
+                      "http://hl7.org/fhir/SearchParameter/"), param)
+    problems = [p for p in problems if p]
+    check(not problems, "\n".join(problems[:20]))
+    check(n > 2500, f"{n} parameters")
+    for name in ("nonsense", "_query", "Patient", "birthDate", ""):
+        equal(s.get(f"/Patient?{name}=x").status, 400, name)
+
+
+@both("every reference that can be included is listed, and no other")
+def _(s):
+    rest = statement(s)
+    problems = []
+    for kind in ("Patient", "Observation", "Provenance", "Organization",
+                 "QuestionnaireResponse", "Binary"):
+        resource = of(rest, kind)
+        for name in ("searchInclude", "searchRevInclude"):
+            values = resource.get(name, [])
+            equal(len(values), len(set(values)), f"{kind} {name}: each once")
+            for value in values:
+                r = s.get(f"/{kind}?_id=nobody&_{name[6:].lower()}={value}",
+                          note=False)
+                if r.status != 200:
+                    problems.append(f"{kind} {name} {value}: {r}")
+    check(not problems, "\n".join(problems[:20]))
+    check("Observation:subject" in of(rest, "Patient")["searchRevInclude"],
+          "a reference")
+    check("Observation:subject" in of(rest, "Observation")["searchInclude"],
+          "the same")
+
+
+@both("what is served of several types, and in compartments")
+def _(s):
+    rest = statement(s)
+    for param in rest["searchParam"]:
+        name = param["name"]
+        if name == "_type":
+            path = "/?_type=Patient&_id=nobody"
+        elif name in WORDS:
+            path = f"/?_id=nobody&{name}={quote(WORDS[name])}"
+        else:
+            path = f"/?_id=nobody&{name}:missing=false"
+        r = s.get(path)
+        equal(r.status, 200, f"{path}: {r}")
+    equal(s.get("/?_id=nobody&name=x").status, 400, "of some types only")
+    kinds = [url.rpartition("/")[2] for url in rest["compartment"]]
+    for resource in rest["resource"]:
+        kind = resource["type"]
+        equal(s.get(f"/{kind}/nobody/*").status,
+              200 if kind.lower() in [k.lower() for k in kinds] else 404,
+              f"/{kind}/nobody/*")
 
 
 @both("conditions: those that are stated")
