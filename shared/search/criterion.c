@@ -162,6 +162,10 @@ parse_chain(hie_criterion_parse_t *p, hie_str_t rest)
         return rc;
     }
 
+    if (p->depth > p->rules->max_depth) {
+        return too_deep(p);      /* whatever types it leads to */
+    }
+
     chains = apr_array_make(p->pool, 2, sizeof(hie_chain_t));
     rc = type != HIE_TYPE_NONE ? follow(p, type, rest, chains)
                                : follow_all(p, rest, chains);
