@@ -151,6 +151,43 @@ await step('pages of a search', async () => {
     return [pages, seen.size];
 });
 
+await step('pages back and forth', async () => {
+    const ids = (b) => b.entry.filter((e) => e.search.mode === 'match')
+        .map((e) => e.resource.valueInteger);
+    const seen = [];
+    let bundle = await client.search({
+        resourceType: 'Observation',
+        searchParams: { subject: `Patient/${id}`, _count: 2, _sort: '_id',
+                        _include: 'Observation:subject' },
+        options: { postSearch: true },
+    });
+    let last;
+    for (; bundle; bundle = await client.nextPage({ bundle })) {
+        seen.push(ids(bundle));
+        want(bundle.entry.at(-1).search.mode === 'include', 'include');
+        last = bundle;
+    }
+    const back = [];
+    for (bundle = last; bundle; bundle = await client.prevPage({ bundle })) {
+        back.unshift(ids(bundle));
+    }
+    want(JSON.stringify(seen) === JSON.stringify(back), `${seen} ${back}`);
+    return seen.map((page) => page.length);
+});
+
+await step('search of several types', async () => {
+    const all = await client.search({
+        searchParams: { _type: 'Patient,Observation',
+                        _id: id, _summary: 'count' },
+    });
+    const inside = await client.search({
+        resourceType: 'Observation',
+        compartment: { resourceType: 'Patient', id },
+        searchParams: { status: 'final' },
+    });
+    return [all.total, inside.total];
+});
+
 await step('history', async () => {
     const seen = [];
     let bundle = await client.history({
