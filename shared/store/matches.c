@@ -269,6 +269,24 @@ hie_find_conditions(hie_find_t *w, const hie_criteria_t *c,
 }
 
 
+/* Is the type a part of the index that it leads by? Where it is not, the index
+ * of types would be read too, from one end to the other, and the two be
+ * intersected. */
+static bool
+leads_by_type(const hie_criterion_t *lead)
+{
+    switch (lead->kind) {
+    case HIE_CRITERION_TOKENS:
+    case HIE_CRITERION_TERMS:
+    case HIE_CRITERION_CHAIN:
+    case HIE_CRITERION_HAS:
+        return false;
+    default:
+        return true;
+    }
+}
+
+
 void
 hie_find_matches(hie_find_t *w, hie_find_types_t *types,
                  const hie_criteria_t *c, const char *alias)
@@ -280,12 +298,14 @@ hie_find_matches(hie_find_t *w, hie_find_types_t *types,
 
     c = c != NULL ? c : &none;
     i = leader(w, types, c);
-    hie_buf_addf(&w->sql, " FROM hie.resource %s WHERE ", alias);
+    lead = i >= 0 ? &c->criteria[i] : NULL;
+    hie_buf_addf(&w->sql, " FROM hie.resource %s WHERE (", alias);
     hie_find_type_sql(w, types, alias);
+    hie_buf_addz(&w->sql, lead == NULL || leads_by_type(lead)
+                          ? ")" : ") IS TRUE");
     hie_find_base_sql(w, alias);
 
-    if (i >= 0) {
-        lead = &c->criteria[i];
+    if (lead != NULL) {
         tokens = is_plain_token(lead);
         if (tokens) {
             add_all_tokens(w, c, alias);
