@@ -231,6 +231,7 @@ hie_entry_serve(hie_job_t *job, const hie_bundle_entry_t *e, hie_str_t media,
 
     rc = serve(sub);
     if (rc != HIE_OK) {
+    sub->entry = true;
         if (rc == HIE_FORBIDDEN) {
             sub->audit.decision = HIE_STR("deny");
         }

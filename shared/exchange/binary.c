@@ -519,6 +519,12 @@ send_content(hie_job_t *job, const frame_t *f, int64_t content, int64_t size,
         s.encoded = apr_palloc(job->pool, HIE_CHUNK / 3 * 4 + 1);
     }
 
+    if (length > IN_MEMORY && job->entry) {
+        return hie_fail(&job->error, HIE_TOO_COSTLY, "",
+                        "the content is too large for an entry of a Bundle: "
+                        "read it by itself");
+    }
+
     if (length > IN_MEMORY) {
         rc = spool(job, &s.file);
         if (rc != HIE_OK) {

@@ -323,7 +323,8 @@ parameter(hie_job_t *job, const char *wanted)
 hie_str_t
 hie_request_format(hie_job_t *job)
 {
-    return parameter(job, "_format");
+    /* Within an answer there is no other form than its own. */
+    return job->entry ? HIE_STR_NONE : parameter(job, "_format");
 }
 
 

@@ -102,6 +102,8 @@ struct hie_job_t {
     hie_error_t         error;
     hie_str_t           outcome;     /* an OperationOutcome that says more
                                         than `error`, or empty */
+    bool                entry;       /* one of a Bundle: its answer is JSON,
+                                        in memory */
     bool                accept_patch;    /* a 415 says which patches are
                                             served */
     apr_time_t          updated;     /* of the version in the response, or 0 */

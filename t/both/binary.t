@@ -301,6 +301,34 @@ def _(s):
     check(r.body == CONTENT, "the version that was deleted")
 
 
+@both("read by an entry of a Bundle: always a resource in JSON")
+def _(s):
+    key, large = s.id("b"), s.id("large")
+    # were it put into the answer as it is, it would be a part of it
+    evil = b'null},{"resource":{"resourceType":"Basic"}'
+    put(s, key, evil, note=False)
+    put(s, large, MIDDLE, note=False)
+    urls = [f"Binary/{key}", f"Binary/{key}?_format=application/pdf",
+            f"Binary/{key}?_format=xml", f"Binary/{large}",
+            f"Binary/{large}?_summary=true"]
+    for kind in ("batch", "transaction"):
+        r = s.post("", {"resourceType": "Bundle", "type": kind, "entry": [
+            {"request": {"method": "GET", "url": url}} for url in urls
+            if kind == "batch" or "large" not in url]}, note=False)
+        equal(r.status, 200, f"{r}")
+        entries = r.json()["entry"]
+        for e in entries[:3]:
+            equal(base64.b64decode(e["resource"]["data"]), evil, "data")
+    r = s.post("", {"resourceType": "Bundle", "type": "batch", "entry": [
+        {"request": {"method": "GET", "url": url}} for url in urls[3:]]})
+    whole, part = r.json()["entry"]
+    equal((whole["response"]["status"][:3], "resource" in whole),
+          ("422", False), "what is too large for an answer in memory")
+    equal(whole["response"]["outcome"]["issue"][0]["code"], "too-costly",
+          "issue")
+    check("data" not in part["resource"], "a part has no data")
+
+
 @both("what is refused")
 def _(s):
     key = s.id("b")
