@@ -227,11 +227,11 @@ hie_entry_serve(hie_job_t *job, const hie_bundle_entry_t *e, hie_str_t media,
     sub->principal = job->principal;
     sub->decision = job->decision;
     sub->base_url = job->base_url;
+    sub->entry = true;
     make_request(job, e, media, body, entry);
 
     rc = serve(sub);
     if (rc != HIE_OK) {
-    sub->entry = true;
         if (rc == HIE_FORBIDDEN) {
             sub->audit.decision = HIE_STR("deny");
         }

@@ -298,19 +298,18 @@ hie_request_is_fhir(hie_str_t media)
  * Parameters.
  */
 
-/* The value of a parameter of the query, ptr NULL if there is none. */
+/* The next value of a parameter in what is left of a query, ptr NULL if there
+ * is none. */
 static hie_str_t
-parameter(hie_job_t *job, const char *wanted)
+next_value(apr_pool_t *pool, const char *wanted, hie_str_t *rest)
 {
-    hie_str_t  rest, pair, name, value;
+    hie_str_t  pair, name, value;
 
-    rest = job->todo.query.ptr != NULL ? job->todo.query
-                                       : job->request.query;
-    while (rest.ptr != NULL) {
-        pair = hie_str_split(rest, '&', &rest);
+    while (rest->ptr != NULL) {
+        pair = hie_str_split(*rest, '&', rest);
         name = hie_str_split(pair, '=', &value);
         if (hie_str_eqz(name, wanted) && value.len > 0
-            && hie_url_decode(job->pool, value, true, &value))
+            && hie_url_decode(pool, value, true, &value))
         {
             return value;
         }
@@ -320,11 +319,52 @@ parameter(hie_job_t *job, const char *wanted)
 }
 
 
+/* The first one. */
+static hie_str_t
+parameter(apr_pool_t *pool, hie_str_t query, const char *wanted)
+{
+    return next_value(pool, wanted, &query);
+}
+
+
+static hie_str_t
+query_of(const hie_job_t *job)
+{
+    return job->todo.query.ptr != NULL ? job->todo.query
+                                       : job->request.query;
+}
+
+
 hie_str_t
 hie_request_format(hie_job_t *job)
 {
     /* Within an answer there is no other form than its own. */
-    return job->entry ? HIE_STR_NONE : parameter(job, "_format");
+    return job->entry ? HIE_STR_NONE
+                      : parameter(job->pool, query_of(job), "_format");
+}
+
+
+/* All lists of _elements as one, ptr NULL if there is none. */
+static hie_str_t
+elements(apr_pool_t *pool, hie_str_t query)
+{
+    hie_buf_t  b;
+    hie_str_t  first, more;
+
+    first = next_value(pool, "_elements", &query);
+    more = next_value(pool, "_elements", &query);
+    if (more.ptr == NULL) {
+        return first;
+    }
+
+    hie_buf_init(&b, pool, first.len + more.len + 2);
+    hie_buf_adds(&b, first);
+    for ( ; more.ptr != NULL; more = next_value(pool, "_elements", &query)) {
+        hie_buf_addc(&b, ',');
+        hie_buf_adds(&b, more);
+    }
+
+    return hie_buf_str(&b);
 }
 
 
@@ -347,15 +387,16 @@ counts(hie_do_t what)
 }
 
 
-static hie_rc_t
-take_parameters(hie_job_t *job, hie_media_t *m)
+hie_rc_t
+hie_request_part(hie_job_t *job, hie_str_t query)
 {
-    hie_str_t  summary;
+    hie_str_t     summary;
+    hie_media_t  *m = &job->media;
 
-    m->pretty = hie_str_eqz(parameter(job, "_pretty"), "true");
-    m->subset.elements = parameter(job, "_elements");
+    m->pretty = hie_str_eqz(parameter(job->pool, query, "_pretty"), "true");
+    m->subset.elements = elements(job->pool, query);
 
-    summary = parameter(job, "_summary");
+    summary = parameter(job->pool, query, "_summary");
     if (hie_str_eqz(summary, "true")) {
         m->subset.summary = HIE_SUMMARY_TRUE;
     } else if (hie_str_eqz(summary, "text")) {
@@ -446,7 +487,7 @@ hie_request_media(hie_job_t *job)
     }
 
     if (rc == HIE_OK) {
-        rc = take_parameters(job, &job->media);
+        rc = hie_request_part(job, query_of(job));
     }
 
     if (rc == HIE_OK && has_fhir_body(job) && !hie_binary_is_raw(job)) {

@@ -11,38 +11,50 @@
 
 static const hie_operation_t  operations[] = {
     { "everything", HIE_AT_TYPE | HIE_AT_INSTANCE, "Patient", false,
+      HIE_ANSWERS_PAGE,
       "http://hl7.org/fhir/OperationDefinition/Patient-everything",
       hie_do_everything },
     { "everything", HIE_AT_INSTANCE, "Encounter", false,
+      HIE_ANSWERS_PAGE,
       "http://hl7.org/fhir/OperationDefinition/Encounter-everything",
       hie_do_everything },
     { "meta", HIE_AT_SYSTEM | HIE_AT_TYPE | HIE_AT_INSTANCE, NULL, false,
+      HIE_ANSWERS_OTHER,
       "http://hl7.org/fhir/OperationDefinition/Resource-meta", hie_do_meta },
     { "meta-add", HIE_AT_INSTANCE, NULL, true,
+      HIE_ANSWERS_OTHER,
       "http://hl7.org/fhir/OperationDefinition/Resource-meta-add",
       hie_do_meta_add },
     { "meta-delete", HIE_AT_INSTANCE, NULL, true,
+      HIE_ANSWERS_OTHER,
       "http://hl7.org/fhir/OperationDefinition/Resource-meta-delete",
       hie_do_meta_delete },
     { "validate", HIE_AT_TYPE | HIE_AT_INSTANCE, NULL, false,
+      HIE_ANSWERS_OTHER,
       "http://hl7.org/fhir/OperationDefinition/Resource-validate",
       hie_do_validate },
     { "expand", HIE_AT_TYPE | HIE_AT_INSTANCE, "ValueSet", false,
+      HIE_ANSWERS_RESOURCE,
       "http://hl7.org/fhir/OperationDefinition/ValueSet-expand",
       hie_do_expand },
     { "lookup", HIE_AT_TYPE, "CodeSystem", false,
+      HIE_ANSWERS_OTHER,
       "http://hl7.org/fhir/OperationDefinition/CodeSystem-lookup",
       hie_do_lookup },
     { "subsumes", HIE_AT_TYPE | HIE_AT_INSTANCE, "CodeSystem", false,
+      HIE_ANSWERS_OTHER,
       "http://hl7.org/fhir/OperationDefinition/CodeSystem-subsumes",
       hie_do_subsumes },
     { "translate", HIE_AT_TYPE | HIE_AT_INSTANCE, "ConceptMap", false,
+      HIE_ANSWERS_OTHER,
       "http://hl7.org/fhir/OperationDefinition/ConceptMap-translate",
       hie_do_translate },
     { "validate-code", HIE_AT_TYPE | HIE_AT_INSTANCE, "CodeSystem", false,
+      HIE_ANSWERS_OTHER,
       "http://hl7.org/fhir/OperationDefinition/CodeSystem-validate-code",
       hie_do_validate_code },
     { "validate-code", HIE_AT_TYPE | HIE_AT_INSTANCE, "ValueSet", false,
+      HIE_ANSWERS_OTHER,
       "http://hl7.org/fhir/OperationDefinition/ValueSet-validate-code",
       hie_do_validate_code },
 };
@@ -217,5 +229,5 @@ hie_operation_query(hie_job_t *job, hie_str_t *query)
     }
 
     *query = hie_buf_str(&b);
-    return HIE_OK;
+    return hie_request_part(job, *query);
 }

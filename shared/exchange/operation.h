@@ -9,13 +9,21 @@
 
 enum { HIE_AT_SYSTEM = 1, HIE_AT_TYPE = 2, HIE_AT_INSTANCE = 4 };
 
+/* What it answers with: what is asked for in parts (_summary, _elements). */
+typedef enum {
+    HIE_ANSWERS_OTHER = 1,       /* Parameters, an outcome, what is no part */
+    HIE_ANSWERS_RESOURCE,
+    HIE_ANSWERS_PAGE             /* a Bundle of resources */
+} hie_answers_t;
+
 typedef struct hie_operation_t {
-    const char  *name;           /* without the dollar */
-    unsigned     levels;
-    const char  *type;           /* of which type it is; NULL: any */
-    bool         affects;        /* changes something: POST only */
-    const char  *definition;     /* canonical */
-    hie_rc_t   (*serve)(hie_job_t *job);
+    const char     *name;        /* without the dollar */
+    unsigned        levels;
+    const char     *type;        /* of which type it is; NULL: any */
+    bool            affects;     /* changes something: POST only */
+    hie_answers_t   answers;
+    const char     *definition;  /* canonical */
+    hie_rc_t      (*serve)(hie_job_t *job);
 } hie_operation_t;
 
 /* The i-th, or NULL at the end. */
@@ -28,7 +36,8 @@ hie_operation_find(const hie_interaction_t *todo);
 /* The resource in the body of a POST, or NULL without one. */
 hie_rc_t
 hie_operation_body(hie_job_t *job, hie_doc_t **out, hie_str_t *type);
-/* URL and body together, as a query string. */
+/* URL and body together, as a query string; with what of it says how much
+ * of a resource is wanted, as job->media. */
 hie_rc_t
 hie_operation_query(hie_job_t *job, hie_str_t *query);
 

@@ -165,6 +165,10 @@ hie_request_base_url(hie_job_t *job);
  * body (415, if the interaction has one) in a form that is not served. */
 hie_rc_t
 hie_request_media(hie_job_t *job);
+/* What of the answer is wanted, from _summary, _elements and _pretty of a
+ * query, into job->media; for parameters that come in a body. */
+hie_rc_t
+hie_request_part(hie_job_t *job, hie_str_t query);
 /* job->media, also if the request failed before it was looked at. */
 const hie_media_t *
 hie_request_answer(hie_job_t *job);
@@ -182,6 +186,9 @@ hie_media_body(hie_job_t *job, hie_str_t *body);
  * asked for; once for every response. One that is no FHIR stays. */
 void
 hie_represent(hie_job_t *job);
+/* The first part of it: what _summary and _elements leave, as JSON. */
+hie_rc_t
+hie_represent_part(hie_job_t *job);
 
 /* The part of the resources that was asked for, in an answer that is there as
  * JSON. */

@@ -7,7 +7,7 @@
 
 #include <apr_strings.h>
 
-#include "exchange/private.h"
+#include "exchange/operation.h"
 #include "xml/xml.h"
 
 
@@ -34,12 +34,21 @@ fhir_type(hie_response_t *r)
 }
 
 
+static hie_answers_t
+operation_answers(const hie_interaction_t *todo)
+{
+    const hie_operation_t  *o = hie_operation_find(todo);
+
+    return o != NULL ? o->answers : HIE_ANSWERS_OTHER;
+}
+
+
 /* What becomes a part: the resource itself, or those of a Bundle that the
  * server has made. */
-static bool
-is_whole(hie_do_t what)
+static hie_answers_t
+answers(const hie_interaction_t *todo)
 {
-    switch (what) {
+    switch (todo->what) {
     case HIE_DO_METADATA:
     case HIE_DO_READ:
     case HIE_DO_VREAD:
@@ -48,28 +57,21 @@ is_whole(hie_do_t what)
     case HIE_DO_UPDATE_IF:
     case HIE_DO_PATCH:
     case HIE_DO_PATCH_IF:
-        return true;
+        return HIE_ANSWERS_RESOURCE;
 
-    default:
-        return false;
-    }
-}
-
-
-static bool
-is_page(hie_do_t what)
-{
-    switch (what) {
     case HIE_DO_HISTORY:
     case HIE_DO_HISTORY_TYPE:
     case HIE_DO_HISTORY_SYSTEM:
     case HIE_DO_SEARCH:
     case HIE_DO_SEARCH_SYSTEM:
     case HIE_DO_SEARCH_COMPARTMENT:
-        return true;
+        return HIE_ANSWERS_PAGE;
+
+    case HIE_DO_OPERATION:
+        return operation_answers(todo);
 
     default:
-        return false;
+        return HIE_ANSWERS_OTHER;
     }
 }
 
@@ -108,7 +110,7 @@ take_parts(hie_job_t *job, const hie_doc_t *d, hie_edit_t *e)
 {
     hie_node_t  c;
 
-    if (is_whole(job->todo.what)) {
+    if (answers(&job->todo) == HIE_ANSWERS_RESOURCE) {
         take_part(job, d, e, 0);
         return;
     }
@@ -141,7 +143,8 @@ hie_represent_part(hie_job_t *job)
 
     if (job->response.status >= 300 || fhir_type(&job->response) == NULL
         || (s->summary == 0 && s->elements.ptr == NULL)
-        || !(is_whole(job->todo.what) || is_page(job->todo.what)))
+        || answers(&job->todo) == HIE_ANSWERS_OTHER
+        || fhir_type(&job->response) == NULL)
     {
         return HIE_OK;
     }

@@ -9,7 +9,7 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "lib"))
 
-from hie.fhir import observation, patient                        # noqa: E402
+from hie.fhir import link, observation, patient                  # noqa: E402
 from hie.tap import both, check, equal, main                     # noqa: E402
 
 JSON = "application/fhir+json; charset=utf-8"
@@ -398,6 +398,141 @@ def _(s):
     r = s.get(f"/Patient?_id={key}&_summary=count").json()
     equal((r["total"], "entry" in r), (1, False), "count")
     refused(s.get(f"/Patient?_id={key}&_summary=some"), 400)
+
+
+def chart(s):
+    """A patient with a practitioner, an encounter and an observation."""
+    p, e, o, d = (s.id(name) for name in "peod")
+    s.seed({"resourceType": "Practitioner", "id": d, "active": True,
+            "name": [{"family": "D"}]},
+           patient(p, active=True, generalPractitioner=[
+               {"reference": f"Practitioner/{d}"}]),
+           {"resourceType": "Encounter", "id": e, "status": "finished",
+            "class": {"code": "AMB"}, "priority": {"text": "soon"},
+            "subject": {"reference": f"Patient/{p}"}},
+           observation(o, p, encounter={"reference": f"Encounter/{e}"},
+                       note=[{"text": "n"}]))
+    return p, e, o, d
+
+
+def parts(r):
+    """The members of every resource of a page, by its type; all of them
+    are parts."""
+    equal(r.status, 200, f"{r}")
+    out = {}
+    for entry in r.json()["entry"]:
+        resource = entry["resource"]
+        whole = {"resourceType", "id", "meta"}
+        check(whole <= set(resource), f"{resource}")
+        if tags(resource) == [SUBSETTED]:
+            out[resource["resourceType"]] = sorted(set(resource) - whole)
+        else:
+            out[resource["resourceType"]] = "whole"
+    return out
+
+
+@both("_summary and _elements of $everything")
+def _(s):
+    p, e, o, d = chart(s)
+    of_patient, of_encounter = (f"/Patient/{p}/$everything",
+                                f"/Encounter/{e}/$everything")
+    for names in ("active,Observation.note,nothing", "active,note.text",
+                  "Patient.active,,note"):
+        equal(parts(s.get(f"{of_patient}?_elements={names}")),
+              {"Patient": ["active"], "Practitioner": "whole",
+               "Encounter": ["class", "status"],
+               "Observation": ["code", "note", "status"]}, names)
+    equal(parts(s.get(f"{of_patient}?_elements=active&_elements=note")),
+          {"Patient": ["active"], "Practitioner": "whole",
+           "Encounter": ["class", "status"],
+           "Observation": ["code", "note", "status"]}, "two lists")
+    equal(parts(s.get(f"{of_encounter}?_elements=nothing")),
+          {"Encounter": ["class", "status"],
+           "Observation": ["code", "status"]}, "an unknown name")
+    equal(parts(s.get(f"{of_patient}?_summary=text")),
+          {"Patient": [], "Practitioner": [], "Encounter": ["class", "status"],
+           "Observation": ["code", "status"]}, "text")
+    equal(parts(s.get(f"{of_encounter}?_summary=true"))["Encounter"],
+          ["class", "status", "subject"], "summary")
+    r = s.get(f"{of_patient}?_summary=text&_pretty=true")
+    check(b'\n  "type": "searchset"' in r.body, "pretty")
+    r = s.get(f"{of_patient}?_summary=text&_format=xml")
+    check(value(xml(r), "entry/resource/Patient/id") == p, "XML")
+    check(value(xml(r), "entry/resource/Patient/active") is None, "XML")
+    refused(s.get(f"{of_patient}?_elements=a&_summary=true"), 400)
+    refused(s.get(f"{of_patient}?_summary=count"), 400)
+
+
+@both("_elements of a POSTed $everything goes on over its pages")
+def _(s):
+    p, e, o, d = chart(s)
+    body = {"resourceType": "Parameters", "parameter": [
+        {"name": "_elements", "valueString": "active"},
+        {"name": "_count", "valueInteger": 3}]}
+    r = s.post(f"/Patient/{p}/$everything", body)
+    equal(parts(r), {"Patient": ["active"], "Encounter": ["class", "status"],
+                     "Observation": ["code", "status"]}, "first")
+    path = link(r, "next").split("/fhir", 1)[1]
+    check("_elements=active" in path, path)
+    equal(parts(s.get(path)), {"Practitioner": "whole"}, "an included one")
+    body["parameter"][0] = {"name": "_summary", "valueCode": "some"}
+    refused(s.post(f"/Patient/{p}/$everything", body), 400)
+
+
+@both("_summary and _elements of histories")
+def _(s):
+    p, e, o, d = chart(s)
+    s.seed(patient(p, active=False))
+    s.delete(f"/Observation/{o}")
+    since = s.get(f"/Practitioner/{d}", note=False).json()["meta"][
+        "lastUpdated"]
+    for path in (f"/Patient/{p}/_history?", f"/Patient/_history?_since={since}"
+                 "&", f"/_history?_since={since}&"):
+        r = s.get(f"{path}_elements=active,nothing", note=False)
+        entries = [x for x in r.json()["entry"] if s.key in x["fullUrl"]]
+        got = [x["resource"] for x in entries if "resource" in x
+               and x["resource"]["resourceType"] == "Patient"]
+        equal([(x["meta"]["versionId"], x["active"], sorted(x), tags(x))
+               for x in got],
+              [(version, version == "1", ["active", "id", "meta",
+                                          "resourceType"], [SUBSETTED])
+               for version in "21"], path)
+    equal(entries[0]["request"]["method"], "DELETE", "a deletion stays")
+    check("resource" not in entries[0], "without a resource")
+    r = s.get(f"/Patient/{p}/_history?_summary=text&_pretty=true")
+    equal(parts(r), {"Patient": []}, "text")
+    check(b'\n  "type": "history"' in r.body, "pretty")
+
+
+@both("_elements of the value set that $expand answers with")
+def _(s):
+    key = s.id("v")
+    s.seed({"resourceType": "ValueSet", "id": key, "status": "active",
+            "url": f"urn:example:{key}", "name": "V", "compose": {
+                "include": [{"system": "urn:example:s",
+                             "concept": [{"code": "a"}]}]}})
+    r = s.get(f"/ValueSet/{key}/$expand?_elements=expansion")
+    equal(r.status, 200, f"{r}")
+    equal(sorted(set(r.json()) - {"id", "meta"}),
+          ["expansion", "resourceType", "status"], "members")
+    equal(tags(r.json()), [SUBSETTED], "tag")
+    r = s.get(f"/ValueSet/{key}/$meta?_elements=expansion")
+    check("tag" not in r.json()["parameter"][0]["valueMeta"], "$meta")
+
+
+@both("each entry of a batch has its own")
+def _(s):
+    p, e, o, d = chart(s)
+    r = s.post("", {"resourceType": "Bundle", "type": "batch", "entry": [
+        {"request": {"method": "GET", "url": url}} for url in (
+            f"Patient/{p}?_elements=active", f"Patient/{p}",
+            f"Patient/{p}/$everything?_summary=text")]})
+    equal(r.status, 200, f"{r}")
+    part, whole, page = (x["resource"] for x in r.json()["entry"])
+    equal((tags(part), "name" in part), ([SUBSETTED], False), "a part")
+    equal((tags(whole), "name" in whole), ([], True), "the whole")
+    equal([tags(x["resource"]) for x in page["entry"]], [[SUBSETTED]] * 4,
+          "a page")
 
 
 @both("the CapabilityStatement names both and is both")
