@@ -284,7 +284,7 @@ def _(s):
                   (200, b"hi", "application/octet-stream"), kind)
 
 
-@both("in a Bundle; deleted where that is served")
+@both("in a Bundle")
 def _(s):
     key = s.id("b")
     r = s.post("", {"resourceType": "Bundle", "type": "transaction", "entry": [
@@ -293,12 +293,79 @@ def _(s):
          "request": {"method": "PUT", "url": f"Binary/{key}"}}]})
     equal(r.status, 200, "status")
     equal(s.get(f"/Binary/{key}").body, b"hi", "content")
-    put(s, key, CONTENT, note=False)
-    if s.request("DELETE", f"/Binary/{key}", note=False).status == 405:
-        return
-    equal(s.get(f"/Binary/{key}", note=False).status, 410, "gone")
-    r = s.get(f"/Binary/{key}/_history/2", note=False)
-    check(r.body == CONTENT, "the version that was deleted")
+    r = s.post("", {"resourceType": "Bundle", "type": "transaction", "entry": [
+        {"request": {"method": "DELETE", "url": f"Binary/{key}"}}]})
+    equal(r.json()["entry"][0]["response"]["status"], "204 No Content",
+          "deleted")
+    equal(s.get(f"/Binary/{key}").status, 410, "gone")
+
+
+def inline(key, content):
+    return {"resourceType": "Binary", "id": key, "contentType": "text/plain",
+            "data": base64.b64encode(content).decode()}
+
+
+def gone(s, path, **more):
+    """In whatever form: 410 and an outcome, nothing of the content."""
+    for headers in ([], [FHIR], [("Accept", "application/pdf")],
+                    [("Range", "bytes=0-3")],
+                    [("Accept", "application/fhir+xml")]):
+        r = s.get(path, headers=headers, **more)
+        equal((r.status, r.get("Content-Range")), (410, None), f"{headers}")
+        check(b"deleted" in r.body and b"OperationOutcome" in r.body,
+              f"{r.body}")
+        check(s.head(path, headers=headers, **more).status == 410, "HEAD")
+
+
+@both("deleted: 410, and what was before stays to be read")
+def _(s):
+    for name, write, content in (
+            ("raw", lambda k: put(s, k, CONTENT, note=False), CONTENT),
+            ("large", lambda k: put(s, k, MIDDLE, note=False), MIDDLE),
+            ("doc", lambda k: s.put(f"/Binary/{k}", inline(k, b"hello")),
+             b"hello")):
+        key = s.id(name)
+        equal(write(key).status, 201, "made")
+        r = s.delete(f"/Binary/{key}")
+        equal((r.status, r.body, r.get("ETag")), (204, b"", 'W/"2"'),
+              "deleted")
+        gone(s, f"/Binary/{key}")
+        gone(s, f"/Binary/{key}/_history/2")
+        equal(s.delete(f"/Binary/{key}").status, 204, "again")
+        r = s.get(f"/Binary/{key}/_history/1", note=False)
+        check((r.status, r.body) == (200, content), "the version before")
+        d = document(s.get(f"/Binary/{key}/_history/1", headers=[FHIR],
+                           note=False))
+        check(base64.b64decode(d["data"]) == content, "as a document")
+        bundle = s.get(f"/Binary/{key}/_history", note=False).json()
+        last, first = bundle["entry"]
+        equal((bundle["total"], last["request"]["method"], "resource" in last,
+               first["resource"]["meta"]["versionId"],
+               "data" in first["resource"]),
+              (2, "DELETE", False, "1", name == "doc"), "history")
+        r = put(s, key, b"back", note=False)
+        equal((r.status, r.get("ETag")), (201, 'W/"3"'), "brought back")
+        equal(s.get(f"/Binary/{key}", note=False).body, b"back", "content")
+        gone(s, f"/Binary/{key}/_history/2")
+
+
+@both("a deleted one is withheld as it was before")
+def _(s):
+    p, key = s.id("p"), s.id("b")
+    s.seed(patient(p), consent(s.id("k"), p, permit=[A]))
+    put(s, key, CONTENT, ("X-Security-Context", f"Patient/{p}"),
+        token=s.admin(), note=False)
+    a, b = (s.token("system/*.cruds", [o]) for o in (A, B))
+    equal(s.delete(f"/Binary/{key}", token=b).status, 204,
+          "B is told what is told of one that never was")
+    equal(s.get(f"/Binary/{key}", token=a).status, 200, "it is still there")
+    equal(s.delete(f"/Binary/{key}", token=a).status, 204, "A deletes")
+    for path in (f"/Binary/{key}", f"/Binary/{key}/_history/1",
+                 f"/Binary/{key}/_history/2", f"/Binary/{key}/_history"):
+        equal(s.get(path, token=b).status, 404, f"B {path}")
+    gone(s, f"/Binary/{key}", token=a)
+    r = s.get(f"/Binary/{key}/_history/1", token=a, note=False)
+    check(r.body == CONTENT, "A reads what was")
 
 
 @both("read by an entry of a Bundle: always a resource in JSON")
