@@ -436,24 +436,38 @@ typedef struct {
 } frame_t;
 
 
-/* Up to `end`, which is the last of the document; then `more`. */
-static hie_str_t
-cut(apr_pool_t *pool, hie_str_t text, const char *end, const char *more)
+/* The document around an element that is put in as the last one, before
+ * `end`; `open` and `close` are what stands around its value. */
+static void
+cut(hie_job_t *job, hie_str_t text, const char *end, const char *open,
+    const char *close, frame_t *f)
 {
-    size_t     len;
-    hie_buf_t  b;
+    size_t       len;
+    hie_buf_t    b;
+    hie_str_t    head;
+    const char  *line = job->media.pretty ? "\n" : "";
 
     len = strlen(end);
-    while (text.len >= len
-           && memcmp(text.ptr + text.len - len, end, len) != 0)
+    head = text;
+    while (head.len > 0
+           && (text.len - head.len < len
+               || memcmp(head.ptr + head.len, end, len) != 0))
     {
-        text.len--;
+        head.len--;
     }
 
-    hie_buf_init(&b, pool, text.len + 64);
-    hie_buf_add(&b, text.ptr, text.len >= len ? text.len - len : 0);
-    hie_buf_addz(&b, more);
-    return hie_buf_str(&b);
+    f->tail = (hie_str_t) { head.ptr + head.len, text.len - head.len };
+    head = hie_str_trim(head);
+
+    hie_buf_init(&b, job->pool, head.len + 64);
+    hie_buf_adds(&b, head);
+    hie_buf_addz(&b, job->media.xml ? "" : ",");
+    hie_buf_addf(&b, "%s%s%s", line, job->media.pretty ? "  " : "", open);
+    f->head = hie_buf_str(&b);
+
+    hie_buf_init(&b, job->pool, f->tail.len + 16);
+    hie_buf_addf(&b, "%s%s%.*s", close, line, HIE_PRISTR(f->tail));
+    f->tail = hie_buf_str(&b);
 }
 
 
@@ -461,24 +475,27 @@ cut(apr_pool_t *pool, hie_str_t text, const char *end, const char *more)
 static hie_rc_t
 make_frame(hie_job_t *job, const hie_doc_t *d, frame_t *f)
 {
+    bool       pretty = job->media.pretty;
     hie_rc_t   rc;
     hie_buf_t  b;
+    hie_str_t  json;
 
     if (!job->media.xml) {
-        f->head = cut(job->pool, hie_doc_bytes(d), "}", ",\"data\":\"");
-        f->tail = HIE_STR("\"}");
+        json = hie_doc_bytes(d);
+        cut(job, pretty ? hie_fhir_pretty(job->pool, json) : json, "}",
+            pretty ? "\"data\": \"" : "\"data\":\"", "\"", f);
         return HIE_OK;
     }
 
     hie_buf_init(&b, job->pool, 1024);
-    rc = hie_xml_from_json(d, 0, 0, &b, &job->error);
+    rc = hie_xml_from_json(d, 0, pretty ? HIE_XML_PRETTY : 0, &b,
+                           &job->error);
     if (rc != HIE_OK) {
         return hie_fail(&job->error, HIE_NOT_ACCEPTABLE, "Binary",
                         "this cannot be written as XML");
     }
 
-    f->head = cut(job->pool, hie_buf_str(&b), "</Binary>", "<data value=\"");
-    f->tail = HIE_STR("\"/></Binary>");
+    cut(job, hie_buf_str(&b), "</Binary>", "<data value=\"", "\"/>", f);
     return HIE_OK;
 }
 

@@ -7,6 +7,7 @@ import gzip
 import hashlib
 import os
 import random
+import re
 import socket
 import struct
 import sys
@@ -246,6 +247,37 @@ def _(s):
         check(d["id"] == key, "summary")
         r = s.get(f"/Binary/{key}?_pretty=true", note=False)
         check(r.body == content, "raw content is not made pretty")
+
+
+@both("_pretty of a document, however large, and however it was sent")
+def _(s):
+    a, b = s.id("a"), s.id("b")
+    for content in (b"x", CONTENT, MIDDLE[:240 * 1024], MIDDLE):
+        s.put(f"/Binary/{a}", inline(a, content) | {
+            "contentType": "application/pdf"}, note=False)
+        put(s, b, content, note=False)
+        for kind in ("json", "xml"):
+            one, two, plain = (s.get(f"/Binary/{path}_format={kind}",
+                                     note=False) for path in (
+                f"{a}?_pretty=true&", f"{b}?_pretty=true&", f"{b}?"))
+            check(b"\n  " in two.body, "lines")
+            check(pretty_part(one.body, a) == pretty_part(two.body, b),
+                  f"{kind}: {two.body[:300]} and {one.body[:300]}")
+            head = s.head(f"/Binary/{b}?_pretty=true&_format={kind}",
+                          note=False)
+            equal(head.get("Content-Length"), str(len(two.body)), "HEAD")
+            if kind == "json":
+                equal(two.json(), plain.json(), "value")
+            else:
+                check(ElementTree.fromstring(two.body)[-1].get("value")
+                      == ElementTree.fromstring(plain.body)[-1].get("value"),
+                      "value")
+
+
+def pretty_part(body, key):
+    """Without what differs between two resources of the same content."""
+    return re.sub(rb'"?lastUpdated"?[ =:].*', b"", body.replace(
+        key.encode(), b"KEY"))
 
 
 @both("a Binary that was sent as a resource")
