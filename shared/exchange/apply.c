@@ -136,6 +136,7 @@ hie_write_prepare(const hie_write_rules_t *rules, const char *where,
 
     if (hie_str_eqz(type, "Binary")) {
         rc = hie_binary_context(d, rules->base_url, pool, put, err);
+        put->context_visible = rules->visible;
 
     } else if (hie_str_eqz(type, "Consent")) {
         rc = hie_consent_rows(d, rules->base_url, pool, &consents,

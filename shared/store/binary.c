@@ -162,22 +162,37 @@ add_patients(hie_relations_t *x, const uint64_t *keys, int n, apr_pool_t *pool)
 }
 
 
+/* What is withheld is answered for as what is not there: a reference must not
+ * tell whether there is something. */
 static hie_rc_t
 stored_patients(hie_store_tx_t *tx, const hie_put_t *put, uint64_t **keys,
                 int *n, hie_error_t *err)
 {
-    hie_params_t  params;
-    hie_stmt_t    st;
-    hie_op_t      op = { &st, &params, NULL };
-    hie_rc_t      rc;
+    static const hie_visible_t   all = { .all = true };
+    const hie_visible_t         *v = put->context_visible;
+    hie_params_t                 params;
+    hie_stmt_t                   st;
+    hie_buf_t                    sql;
+    hie_op_t                     op = { &st, &params, NULL };
+    hie_rc_t                     rc;
+
+    if (v == NULL) {
+        v = &all;
+    }
 
     /* Locked, so that whose it is does not change meanwhile. */
-    hie_store_stmt(&st, "SELECT r.patients FROM hie.resource r"
-                   " WHERE r.type = $1::text AND r.id = $2::text"
-                   " AND NOT r.deleted FOR SHARE");
+    hie_buf_init(&sql, tx->pool, 512);
+    hie_buf_addz(&sql, "SELECT r.patients FROM hie.resource r"
+                 " WHERE r.type = $1::text AND r.id = $2::text"
+                 " AND NOT r.deleted AND ");
+    hie_visible_sql(&sql, hie_visible_see(v), "r", 3);
+    hie_buf_addz(&sql, " FOR SHARE");
+    hie_store_stmt(&st, hie_str_z(tx->pool, hie_buf_str(&sql)));
+
     hie_params_init(&params, tx->pool);
     hie_params_str(&params, put->context_type);
     hie_params_str(&params, put->context_id);
+    hie_visible_param(&params, v);
     rc = hie_store_tx_run(tx, &op, 1, err);
     if (rc != HIE_OK) {
         return rc;

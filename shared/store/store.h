@@ -402,6 +402,8 @@ typedef struct {
     const hie_search_values_t  *values;  /* what it is found by */
     hie_str_t                 context_type;  /* what governs a Binary, */
     hie_str_t                 context_id;    /* unless relations say it */
+    const hie_visible_t      *context_visible;   /* to whom it is; NULL:
+                                                    whatever it is */
     const hie_content_t      *content;   /* of a Binary whose data is not in
                                             its body, or NULL */
     int                       n_consents;  /* of type Consent: its rows now */
@@ -411,7 +413,7 @@ typedef struct {
 /* Writes all in one round trip (the content of Binaries takes more).
  * HIE_CONFLICT when a new one exists already, or one is not of the version
  * before. HIE_UNPROCESSABLE when the context of a Binary is neither among them
- * nor there. */
+ * nor there, or is not visible. */
 HIE_BLOCKING hie_rc_t
 hie_store_put(hie_store_tx_t *tx, const hie_put_t *puts, int n,
               hie_error_t *err);

@@ -529,6 +529,52 @@ def _(s):
     equal(r.status, 422, "a context that is not there")
 
 
+def tries(s, context, token):
+    """All ways to write a Binary with that context; what is said, without
+    the ids."""
+    key = s.id("t")
+    resource = inline(key, b"hi") | {"securityContext":
+                                     {"reference": context}}
+    said = [put(s, key, b"hi", ("X-Security-Context", context), token=token),
+            s.request("POST", "/Binary", b"hi", token=token,
+                      headers=[PDF, ("X-Security-Context", context)]),
+            s.put(f"/Binary/{key}", resource, token=token)]
+    for kind in ("batch", "transaction"):
+        said.append(s.post("", {"resourceType": "Bundle", "type": kind,
+                                "entry": [{"resource": resource, "request": {
+                                    "method": "PUT",
+                                    "url": f"Binary/{key}"}}]}, token=token))
+    return [(r.status, re.sub(rb"[A-Z]\w+/[\w.-]*|[0-9A-Z]{26}|\d{4}-.*?Z",
+                              b"X", r.body)) for r in said]
+
+
+@both("a context that is withheld is refused as one that is not there")
+def _(s):
+    p, o, gone_one = s.id("p"), s.id("o"), s.id("gone")
+    s.seed(patient(p), observation(o, p), observation(gone_one, p),
+           consent(s.id("k"), p, permit=[A]))
+    s.delete(f"/Observation/{gone_one}", token=s.admin())
+    a, b = (s.token("system/*.cruds", [who]) for who in (A, B))
+    none = tries(s, f"Observation/{s.id('none')}", b)
+    equal([status for status, _ in none], [422, 422, 422, 200, 422],
+          "not there")
+    check(b"securityContext" in none[3][1] and b"422" in none[3][1],
+          f"{none[3]}")
+    equal(tries(s, f"Observation/{o}", b), none, "withheld")
+    equal(tries(s, f"Observation/{gone_one}", b), none, "deleted")
+    equal(s.get(f"/Binary/{s.id('t')}").status, 404, "nothing was written")
+    equal(tries(s, f"Observation/{gone_one}", a), none, "deleted, for A")
+    equal([status for status, _ in tries(s, f"Observation/{o}", a)],
+          [201, 201, 200, 200, 200], "A sees it")
+    # a patient is not looked for: to name one tells nothing
+    key = s.id("other")
+    for name in (p, s.id("nobody")):
+        r = put(s, key, b"x", ("X-Security-Context", f"Patient/{name}"),
+                token=b)
+        equal(r.status, 201, f"{r}")
+        key += "2"
+
+
 @both("Content-Encoding of raw content")
 def _(s):
     key = s.id("b")
