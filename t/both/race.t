@@ -2,6 +2,7 @@
 """Writers that meet, through both servers at a time: one resource for a
 condition, no update lost, all or nothing, and never a 5xx."""
 
+import itertools
 import json
 import os
 import random
@@ -12,9 +13,10 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "lib"))
 
-from hie.fhir import found, patient                              # noqa: E402
+from hie.fhir import found, observation, patient                 # noqa: E402
 from hie.stand import SERVERS                                    # noqa: E402
-from hie.tap import RUN, check, equal, main, once                # noqa: E402
+from hie.tap import (RUN, check, equal, main, once,              # noqa: E402
+                     own_stand, started)
 from hie.web import Connection                                   # noqa: E402
 
 FULL = os.environ.get("HIE_TEST_FULL") == "1"
@@ -249,6 +251,95 @@ def _(stand):
           "versions")
     check(not any(a == b == "t" for (_, a), (_, b) in zip(rows, rows[1:])),
           "nothing is deleted twice")
+
+
+# Live resources that refer to a patient who is not there.
+DANGLING = """
+    SELECT o.type, o.id FROM hie.resource o
+    WHERE o.type = 'Observation' AND NOT o.deleted AND NOT EXISTS (
+        SELECT FROM hie.resource p
+        WHERE p.type = 'Patient' AND NOT p.deleted AND 'Patient/' || p.id
+            = convert_from(o.body, 'UTF8')::json -> 'subject' ->> 'reference')
+"""
+
+
+GROUP = 4            # requests for one patient
+CHUNK = 100          # patients that are made at a time
+
+
+def made(n):
+    return [f"ref-p{i}-{RUN}" for i in range(n * CHUNK, (n + 1) * CHUNK)]
+
+
+def transact(c, *entries):
+    return c.request("POST", "", {
+        "resourceType": "Bundle", "type": "transaction",
+        "entry": [{"request": {"method": method, "url": url}}
+                  | ({"resource": resource} if resource else {})
+                  for method, url, resource in entries]}).status
+
+
+def make_patients(c, n):
+    equal(transact(c, *[("PUT", f"Patient/{k}", patient(k))
+                        for k in made(n)]), 200, "patients")
+
+
+def meet(c, p, n):
+    """One of the ways to refer to a patient, or to end what does, or the
+    patient; which, and the status. Nobody comes back, so that what once led
+    nowhere does to the end."""
+    kind = c.random.choice(("put", "post", "change", "bundle", "delete",
+                            "delete", "both", "free"))
+    new, old = f"ref-n{n}-{RUN}", f"ref-o{c.random.randrange(8)}-{RUN}"
+    if kind == "put":
+        return kind, c.request("PUT", f"/Observation/{new}",
+                               observation(new, p)).status
+    if kind == "post":
+        return kind, c.request("POST", "/Observation",
+                               observation("x", p)).status
+    if kind == "change":
+        return kind, c.request("PUT", f"/Observation/{old}",
+                               observation(old, p)).status
+    if kind == "bundle":
+        return kind, transact(
+            c, ("PUT", f"Observation/{new}", observation(new, p)),
+            ("PUT", f"Observation/{old}", observation(old, p)))
+    if kind == "delete":
+        return kind, c.request("DELETE", f"/Patient/{p}").status
+    if kind == "both":
+        # what is deleted beside it does not keep it
+        return kind, transact(
+            c, ("DELETE", f"Patient/{p}", None),
+            ("DELETE", f"Observation?subject=Patient/{p}", None))
+    return kind, c.request("DELETE", f"/Observation/{old}").status
+
+
+@once("with fhir.references: enforce no reference ever leads nowhere")
+def _(stand):
+    own = started(own_stand("race-references", fhir="  references: enforce"))
+    mark = own.mark()
+    numbers, seen = itertools.count(1), set()
+    for n in range(2):
+        make_patients(one(own), n)
+    until = time.monotonic() + SECONDS * 2
+
+    def work(c):
+        while time.monotonic() < until:
+            n = next(numbers)
+            if n % (GROUP * CHUNK) == 0:
+                make_patients(c, n // (GROUP * CHUNK) + 1)
+            kind, status = meet(c, f"ref-p{n // GROUP}-{RUN}", n)
+            check(status in (200, 201, 204, 409, 412, 422), c.told[-1])
+            seen.add((kind, status))
+
+    crowd(own, work, 16)
+    equal(own.sql(DANGLING)[:3], [], "references that lead nowhere")
+    # it was a race: each has won and lost
+    for kind, won, lost in (("put", 201, 422), ("post", 201, 422),
+                            ("bundle", 200, 422), ("delete", 204, 409)):
+        check({(kind, won), (kind, lost)} <= seen, f"{sorted(seen)}")
+    equal(own.trouble(mark), [], "the servers' logs")
+    own.remove()
 
 
 main()
