@@ -372,6 +372,11 @@ admit_in_time(hie_job_t *job)
 
     rc = admit(job);
     waited = apr_time_now() - job->posted;
+    if (rc == HIE_OK && waited / 1000 > job->rt->config->fhir.timeout) {
+        return hie_fail(&job->error, HIE_TIMEOUT, "",
+                        "the request took longer than it may");
+    }
+
     if (rc == HIE_OK && waited / 1000
                         > job->rt->config->database.acquire_timeout)
     {
@@ -389,6 +394,8 @@ hie_jobs_serve(hie_job_t **jobs, int n)
     int        i;
     hie_rc_t  *rcs;
 
+    /* They came within a moment, the first one first. */
+    hie_store_deadline(time_left(jobs[0]));
     rcs = apr_palloc(jobs[0]->pool, sizeof(*rcs) * (size_t) n);
     for (i = 0; i < n; i++) {
         hie_request_base_url(jobs[i]);
@@ -400,6 +407,8 @@ hie_jobs_serve(hie_job_t **jobs, int n)
     } else {
         hie_do_create_many(jobs, rcs, n);
     }
+
+    hie_store_deadline(0);
 
     /* From here on a job may be gone, and what is in the first one's pool
      * with it: that one is the last. */

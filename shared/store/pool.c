@@ -8,6 +8,7 @@
 #include "store/private.h"
 
 #include <errno.h>
+#include <limits.h>
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
@@ -50,6 +51,20 @@ hie_store_in_time(hie_error_t *err)
     }
     return hie_fail(err, HIE_TIMEOUT, "",
                     "the request took longer than it may");
+}
+
+
+int
+hie_store_time_left(void)
+{
+    int64_t  left;
+
+    if (thread_deadline == 0) {
+        return INT_MAX;
+    }
+
+    left = thread_deadline - hie_store_clock();
+    return left <= 0 ? 0 : left < INT_MAX ? (int) left : INT_MAX;
 }
 
 
@@ -158,6 +173,7 @@ connect_server(const hie_config_t *conf)
  * expression is a plan that was made for an empty or a small table. Parallel
  * workers cost more to start than a look-up, and other requests need the
  * cores; what is looked up is mostly in memory, hence the cost of a page.
+ * Whoever has given a connection up does not want what still runs on it.
  */
 static hie_rc_t
 set_up_session(hie_store_t *s, hie_conn_t *c, bool check, hie_error_t *err)
@@ -174,6 +190,7 @@ set_up_session(hie_store_t *s, hie_conn_t *c, bool check, hie_error_t *err)
         "SET statement_timeout = %d;"
         "SET lock_timeout = %d;"
         "SET idle_in_transaction_session_timeout = %d;"
+        "SET client_connection_check_interval = 1000;"
         "SET plan_cache_mode = force_generic_plan;"
         "SET enable_seqscan = off;"
         "SET enable_mergejoin = off;"
@@ -182,6 +199,7 @@ set_up_session(hie_store_t *s, hie_conn_t *c, bool check, hie_error_t *err)
         "SET random_page_cost = 1.1;"
         "SELECT to_regclass('hie.schema_version') IS NULL",
         timeout, timeout / 2 + 1, timeout * 2 + 30000);
+    c->timeout = timeout;
 
     if (hie_wire_text(c, sql, timeout, &res, &rc, err) != HIE_WIRE_OK) {
         return rc;

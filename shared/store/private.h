@@ -172,6 +172,7 @@ typedef struct {
     unsigned   generation;
     bool       broken;
     bool       lock_timeout;    /* the last error was one */
+    int        timeout;         /* of a statement, by the session */
     int        n_prepared;
     uint64_t   prepared[HIE_PREPARED_SLOTS];   /* keys; 0 is empty */
 } hie_conn_t;
@@ -232,6 +233,9 @@ hie_store_clock(void);                   /* milliseconds, monotonic */
 /* HIE_TIMEOUT when the time of this thread (hie_store_deadline) is over. */
 hie_rc_t
 hie_store_in_time(hie_error_t *err);
+/* What is left of it, in ms; INT_MAX if it has no end. */
+int
+hie_store_time_left(void);
 
 /* `fresh`: a new connection, because an idle one turned out to be dead. */
 HIE_BLOCKING hie_rc_t
@@ -259,7 +263,8 @@ typedef enum {
 } hie_wire_t;
 
 /* Runs the operations in one round trip; preparing comes on top where it is
- * needed. All results are set, or none and `err` is. */
+ * needed. All results are set, or none and `err` is. A request's time that ends
+ * before `timeout_ms` (hie_store_deadline) governs, here and at the server. */
 HIE_BLOCKING hie_wire_t
 hie_wire_run(hie_conn_t *c, hie_op_t *ops, int n, int timeout_ms,
              hie_rc_t *rc, hie_error_t *err);

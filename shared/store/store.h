@@ -33,8 +33,10 @@ hie_store_open(apr_pool_t *pool, const hie_config_t *conf, hie_store_t **out,
 HIE_BLOCKING void
 hie_store_warm(hie_store_t *s, int n, int timeout_ms);
 /* For what this thread asks from now on: after so long (0: never) no further
- * statement is begun. One that runs then ends by its own time-out, which is
- * never longer than fhir.timeout. */
+ * statement is begun. One that runs then is cancelled, by the server or by
+ * giving the connection up, a sixteenth of the statement's time-out and a
+ * quarter of a second later at most. To connect may take longer: 2 s for each
+ * address that does not answer. */
 void
 hie_store_deadline(int timeout_ms);
 /* Does the database answer, and is its schema the right one? */

@@ -14,7 +14,24 @@
 
 
 /* What the server needs to cancel a statement by itself and to say so. */
-#define GRACE  1000
+#define GRACE       1000
+#define GRACE_LATE  250
+
+/* A statement may end after the request's time by this part of what the
+ * session allows: then nothing has to be said to the server. */
+#define SLACK(c)  ((c)->timeout / 16)
+
+
+/* When a wait for the server ends. */
+static int64_t
+wire_deadline(const hie_conn_t *c, int timeout_ms)
+{
+    int  left = hie_store_time_left();
+
+    return hie_store_clock()
+           + (left < timeout_ms ? left + SLACK(c) + GRACE_LATE
+                                : timeout_ms + GRACE);
+}
 
 
 /* Waits until a result can be had, or the connection is lost; the output is
@@ -172,8 +189,11 @@ static hie_wire_t
 wire_timeout(hie_conn_t *c, hie_rc_t *rc, hie_error_t *err)
 {
     c->broken = true;
-    *rc = hie_fail(err, HIE_UNAVAILABLE, "",
-                   "the database did not answer in time");
+    *rc = hie_store_in_time(err);
+    if (*rc == HIE_OK) {
+        *rc = hie_fail(err, HIE_UNAVAILABLE, "",
+                       "the database did not answer in time");
+    }
     hie_log(HIE_LOG_WARN, "HIE3002", "the database did not answer in time, "
             "the connection is given up");
     return HIE_WIRE_TIMEOUT;
@@ -334,7 +354,7 @@ static hie_wire_t
 run_pipeline(hie_conn_t *c, hie_op_t *ops, int n, int64_t deadline,
              hie_rc_t *rc, hie_error_t *err)
 {
-    bool        prepares[OPS_MAX];
+    bool        prepares[OPS_MAX + 1];
     hie_wire_t  wire;
 
     if (PQenterPipelineMode(c->pg) != 1 || !wire_send(c, ops, n, prepares)) {
@@ -351,11 +371,67 @@ run_pipeline(hie_conn_t *c, hie_op_t *ops, int n, int64_t deadline,
 }
 
 
+static void
+clear_results(hie_op_t *ops, int n)
+{
+    int  i;
+
+    for (i = 0; i < n; i++) {
+        PQclear(ops[i].res);
+        ops[i].res = NULL;
+    }
+}
+
+
+/* Is less left of the request's time than the session allows a statement? In a
+ * transaction that has failed nothing can be said any more. */
+static bool
+is_late(const hie_conn_t *c)
+{
+    return hie_store_time_left() < c->timeout - SLACK(c)
+           && PQtransactionStatus(c->pg) != PQTRANS_INERROR;
+}
+
+
+/* What is left becomes the time-out of the transaction's statements, said in
+ * the same round trip. */
+static hie_wire_t
+run_late(hie_conn_t *c, hie_op_t *ops, int n, int64_t deadline, hie_rc_t *rc,
+         hie_error_t *err)
+{
+    int           left = hie_store_time_left();
+    char          text[16];
+    hie_op_t      all[OPS_MAX + 1];
+    hie_stmt_t    limit;
+    hie_wire_t    wire;
+    hie_params_t  params;
+
+    params.n = 1;
+    params.value[0] = text;
+    params.length[0] = apr_snprintf(text, sizeof(text), "%d",
+                                    left > 10 ? left : 10);
+    hie_store_stmt(&limit, "SELECT set_config('statement_timeout', $1::text,"
+                   " true)");
+    all[0] = (hie_op_t) { &limit, &params, NULL };
+    memcpy(all + 1, ops, (size_t) n * sizeof(*ops));
+
+    wire = run_pipeline(c, all, n + 1, deadline, rc, err);
+    if (wire != HIE_WIRE_OK) {
+        clear_results(all, n + 1);
+        return wire;
+    }
+
+    PQclear(all[0].res);
+    memcpy(ops, all + 1, (size_t) n * sizeof(*ops));
+    return HIE_WIRE_OK;
+}
+
+
 hie_wire_t
 hie_wire_run(hie_conn_t *c, hie_op_t *ops, int n, int timeout_ms,
              hie_rc_t *rc, hie_error_t *err)
 {
-    int64_t     deadline = hie_store_clock() + timeout_ms + GRACE;
+    int64_t     deadline = wire_deadline(c, timeout_ms);
     hie_wire_t  wire;
     int         i;
 
@@ -365,6 +441,10 @@ hie_wire_run(hie_conn_t *c, hie_op_t *ops, int n, int timeout_ms,
     }
     for (i = 0; i < n; i++) {
         ops[i].res = NULL;
+    }
+
+    if (is_late(c)) {
+        return run_late(c, ops, n, deadline, rc, err);
     }
 
     if (n == 1 && !wants_prepare(c, ops[0].stmt)) {
@@ -377,9 +457,8 @@ hie_wire_run(hie_conn_t *c, hie_op_t *ops, int n, int timeout_ms,
     }
 
     wire = run_pipeline(c, ops, n, deadline, rc, err);
-    for (i = 0; wire != HIE_WIRE_OK && i < n; i++) {
-        PQclear(ops[i].res);
-        ops[i].res = NULL;
+    if (wire != HIE_WIRE_OK) {
+        clear_results(ops, n);
     }
     return wire;
 }
@@ -389,7 +468,7 @@ hie_wire_t
 hie_wire_text(hie_conn_t *c, const char *sql, int timeout_ms, PGresult **res,
               hie_rc_t *rc, hie_error_t *err)
 {
-    int64_t      deadline = hie_store_clock() + timeout_ms + GRACE;
+    int64_t      deadline = wire_deadline(c, timeout_ms);
     PGresult    *last = NULL;
     PGresult    *more;
     hie_wire_t   wire;
@@ -456,7 +535,7 @@ hie_wire_t
 hie_wire_copy(hie_conn_t *c, const char *sql, hie_str_t data, int timeout_ms,
               hie_rc_t *rc, hie_error_t *err)
 {
-    int64_t      deadline = hie_store_clock() + timeout_ms + GRACE;
+    int64_t      deadline = wire_deadline(c, timeout_ms);
     PGresult    *res;
     hie_wire_t   wire;
     size_t       n;
@@ -504,7 +583,7 @@ hie_wire_t
 hie_wire_prepare(hie_conn_t *c, const hie_stmt_t *const *stmts, int n,
                  int timeout_ms, hie_rc_t *rc, hie_error_t *err)
 {
-    int64_t      deadline = hie_store_clock() + timeout_ms + GRACE;
+    int64_t      deadline = wire_deadline(c, timeout_ms);
     PGresult    *res;
     hie_wire_t   wire = HIE_WIRE_OK;
     int          i;
