@@ -63,6 +63,8 @@ validate(const hie_write_rules_t *rules, const char *where,
     rc = hie_validate(rules->validator, d, 0, &options, rules->pool, &issues,
                       err);
     if (rc != HIE_OK && rules->outcome != NULL) {
+        hie_issues_place(&issues, d, rules->sent != NULL ? *rules->sent
+                                                         : HIE_STR_NONE);
         *rules->outcome = hie_validation_outcome(rules->pool, &issues);
     }
 

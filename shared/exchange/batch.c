@@ -228,6 +228,7 @@ hie_entry_serve(hie_job_t *job, const hie_bundle_entry_t *e, hie_str_t media,
     sub->decision = job->decision;
     sub->base_url = job->base_url;
     sub->entry = true;
+    sub->sent = job->sent;
     make_request(job, e, media, body, entry);
 
     rc = serve(sub);

@@ -523,6 +523,10 @@ hie_media_body(hie_job_t *job, hie_str_t *body)
     r = parse_range(hie_request_header(&job->request, "Content-Type"));
     i = find_served(r.type);
     if (i < 0 || !served[i].xml) {
+        if (!job->entry) {
+            job->sent = *body;
+        }
+
         return HIE_OK;
     }
 

@@ -104,6 +104,8 @@ struct hie_job_t {
                                         than `error`, or empty */
     bool                entry;       /* one of a Bundle: its answer is JSON,
                                         in memory */
+    hie_str_t           sent;        /* the request's body as JSON, as the
+                                        requester has it; or empty */
     bool                accept_patch;    /* a 415 says which patches are
                                             served */
     apr_time_t          updated;     /* of the version in the response, or 0 */
@@ -181,6 +183,11 @@ hie_request_format(hie_job_t *job);
 /* The body as JSON, by Content-Type. */
 hie_rc_t
 hie_media_body(hie_job_t *job, hie_str_t *body);
+
+/* validate.c: line and column of issues, which are those of the document's own
+ * bytes, as those of `sent`; none where the requester has not sent it. */
+void
+hie_issues_place(hie_issues_t *issues, const hie_doc_t *d, hie_str_t sent);
 
 /* represent.c: the response that is there, which is JSON, in the form that was
  * asked for; once for every response. One that is no FHIR stays. */

@@ -181,6 +181,39 @@ take_stored(validate_t *v)
 }
 
 
+void
+hie_issues_place(hie_issues_t *issues, const hie_doc_t *d, hie_str_t sent)
+{
+    int            i;
+    bool           inside;
+    uint32_t       lines, columns;
+    hie_str_t      bytes = hie_doc_bytes(d);
+    const char    *p;
+    hie_issue_t   *issue;
+
+    inside = sent.len > 0 && bytes.ptr >= sent.ptr
+             && bytes.ptr < sent.ptr + sent.len;
+    for (p = sent.ptr, lines = 0, columns = 0; inside && p < bytes.ptr; p++) {
+        if (*p == '\n') {
+            lines++;
+            columns = 0;
+        } else {
+            columns += ((unsigned char) *p & 0xc0) != 0x80;
+        }
+    }
+
+    for (i = 0; i < issues->n; i++) {
+        issue = &issues->issues[i];
+        if (!inside) {
+            issue->line = 0;
+        } else if (issue->line > 0) {
+            issue->column += issue->line == 1 ? columns : 0;
+            issue->line += lines;
+        }
+    }
+}
+
+
 static bool
 may_any(hie_job_t *job)
 {
@@ -210,6 +243,7 @@ validate(validate_t *v)
     /* What it returns is in the issues too. */
     hie_validate(validator, v->doc, v->node, &options, v->job->pool,
                  &v->issues, NULL);
+    hie_issues_place(&v->issues, v->doc, v->job->sent);
 
     if (v->profile.len > 0 && options.n_profiles == 0) {
         add_issue(v, HIE_ISSUE_ERROR, "not-found",

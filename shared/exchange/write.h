@@ -77,6 +77,8 @@ typedef struct {
     bool                  links;      /* a Bundle: references by fullUrl and
                                          by condition are resolved */
     hie_validator_t      *validator;  /* NULL: resources are not validated */
+    const hie_str_t      *sent;       /* what places in the outcome are of;
+                                         NULL: there are none */
     hie_write_hook_fn    *before;     /* the writes; or NULL */
     hie_write_hook_fn    *after;      /* the writes, which it sees; or NULL */
     void                 *baton;

@@ -211,6 +211,36 @@ def _(s):
             400)
 
 
+@both("a resource that is not valid: the place is one of what was sent")
+def _(s):
+    def places(r):
+        return [i.get("location") for i in r.json()["issue"]
+                if "gender" in i["expression"][0]]
+
+    bad = ('{"resourceType":"Patient",\n "name":[{"family":"\u00e4"}],'
+           '"gender":"x"}')
+    at = ["line 2, column 35"]
+    equal(places(s.post("/Patient", bad)), [at], "a body")
+    equal(places(s.post("/Patient", "\n \n " + bad)),
+          [["line 4, column 35"]], "white space before it")
+    equal(places(s.post("/Patient", " " + bad.replace("\n", ""))),
+          [["line 1, column 62"]], "in the first line")
+    equal(places(s.post("/Patient/$validate", bad)), [at], "$validate")
+    for kind, status in (("transaction", 422), ("batch", 200)):
+        r = s.post("", '{"resourceType":"Bundle","type":"%s","entry":[\n'
+                   '{"fullUrl":"urn:uuid:7a1c2a0e-7d7b-4c3d-9d0a-0123456789ab'
+                   '","resource":%s,\n"request":{"method":"POST",'
+                   '"url":"Patient"}}]}' % (kind, bad))
+        equal(r.status, status, f"{r}")
+        check(b"line 3, column 35" in r.body, f"{kind}: {r.body}")
+    key = s.id("p")
+    s.put(f"/Patient/{key}", patient(key))
+    r = s.patch(f"/Patient/{key}", '[{"op":"add","path":"/gender",'
+                '"value":"x"}]', headers=[("Content-Type",
+                                           "application/json-patch+json")])
+    equal(places(r), [None], "a document that was made of a patch")
+
+
 @both("an unknown type or path is 404")
 def _(s):
     for path in ("/Nonsense/1", "/patient/1", "/Patient/1/2", "/Patient/a_b",
