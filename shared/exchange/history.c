@@ -253,12 +253,6 @@ parse_query(history_t *h)
 
     h->query.count = h->job->rt->config->fhir.default_count;
     rc = hie_query_walk(h->job, h->job->todo.query, set_param, h, &h->used);
-    if (rc == HIE_OK && h->query.count == 0 && h->query.id.len == 0) {
-        return hie_fail(&h->job->error, HIE_INVALID, "",
-                        "the versions of one resource can be counted, those "
-                        "of a type or of the system cannot");
-    }
-
     return rc == HIE_OK ? open_cursor(h) : rc;
 }
 

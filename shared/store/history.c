@@ -199,6 +199,27 @@ add_places_of_one(walk_t *w, bool page)
 }
 
 
+/* How many versions of types: by the index, but every one is looked at. */
+static void
+add_count_of_types(walk_t *w)
+{
+    hie_buf_addf(&w->sql, "SELECT coalesce(sum(n.n), 0)::bigint"
+                 " FROM unnest($%d::text[]) AS t(type), LATERAL ("
+                 "SELECT count(*) AS n FROM hie.resource r"
+                 " WHERE r.type = t.type", w->p_types);
+    add_bounds(w, "r", false);
+    hie_buf_addz(&w->sql, " AND ");
+    hie_visible_sql(&w->sql, w->see, "r", w->p_actors);
+    hie_buf_addz(&w->sql, " UNION ALL SELECT count(*)"
+                 " FROM hie.resource_history h WHERE h.type = t.type");
+    add_bounds(w, "h", true);
+    if (w->see != HIE_SEE_ALL) {
+        add_governed(w);
+    }
+    hie_buf_addz(&w->sql, ") n");
+}
+
+
 static void
 build(walk_t *w)
 {
@@ -232,9 +253,13 @@ build(walk_t *w)
 static void
 build_total(walk_t *w)
 {
-    hie_buf_addz(&w->sql, "SELECT count(*) FROM (");
-    add_places_of_one(w, false);
-    hie_buf_addz(&w->sql, ") n");
+    if (w->query->id.len > 0) {
+        hie_buf_addz(&w->sql, "SELECT count(*) FROM (");
+        add_places_of_one(w, false);
+        hie_buf_addz(&w->sql, ") n");
+    } else {
+        add_count_of_types(w);
+    }
     hie_buf_addc(&w->sql, '\0');
 }
 
@@ -300,7 +325,7 @@ hie_store_history(hie_store_t *s, const hie_visible_t *v,
     HIE_ASSERT_MAY_BLOCK();
 
     *out = (hie_versions_t) { .total = -1 };
-    if (q->id.len > 0) {
+    if (q->id.len > 0 || q->count == 0) {
         begin(&w, v, q, pool);
         build_total(&w);
         hie_store_stmt(&st, w.sql.ptr);

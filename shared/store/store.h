@@ -221,8 +221,9 @@ typedef struct {
     apr_time_t            current;   /* still current at it; 0: any. What had
                                         been deleted then is left out */
     bool                  ascending; /* oldest first */
-    int                   count;     /* rows of the page; with an id 0: only
-                                        the total */
+    int                   count;     /* rows of the page; 0: only the total,
+                                        for which every version is looked
+                                        at */
     bool                  has_after;
     hie_history_place_t   after;     /* keyset: rows after this place */
 } hie_history_t;
@@ -232,7 +233,8 @@ typedef struct {
     hie_row_t            *rows;
     bool                  more;
     hie_history_place_t   next;      /* place to go on after, if more */
-    int64_t               total;     /* of one resource; else -1 */
+    int64_t               total;     /* of one resource, or if only it was
+                                        asked for; else -1 */
 } hie_versions_t;
 
 HIE_BLOCKING hie_rc_t

@@ -217,6 +217,48 @@ def _(s):
                  (f"Slot/{b}", 1), (f"Slot/{a}", 1)], "of the system")
 
 
+@both("the versions of a type, or of the system, are counted when asked for")
+def _(s):
+    p, q, keys = s.id("p"), s.id("q"), [s.id(n) for n in "abc"]
+    s.seed(patient(p), patient(q), consent(s.id("k"), q))
+    for i in range(2):
+        for key, who in zip(keys, (p, p, q)):
+            s.seed(order(key, who, i))
+    since = s.get(f"/NutritionOrder/{keys[0]}/_history/1", note=False).json()[
+        "meta"]["lastUpdated"]
+    s.delete(f"/NutritionOrder/{keys[1]}")
+    some = s.token("hie/admin system/NutritionOrder.rs system/Slot.rs")
+    b = s.token("system/NutritionOrder.rs", ["Organization/b"])
+    for place in ("/NutritionOrder/_history", "/_history"):
+        for query in ("_summary=count", "_count=0"):
+            r = history(s, f"{place}?_since={since}&{query}", token=some,
+                        note=False)
+            # others may write Slots meanwhile
+            n = r.json()["total"]
+            check(n == 7 or place == "/_history" and n > 7, f"{place}: {n}")
+            check("entry" not in r.json(), "no entries")
+            equal(link(r, "next"), None, "no page")
+            equal(history(s, f"{place}?_since={since}&{query}", token=b,
+                          note=False).json()["total"], 5, "B")
+    r = history(s, f"/NutritionOrder/_history?_since={since}", token=b,
+                note=False)
+    equal((r.json()["total"], len(versions(r))), (5, 5), "all on a page")
+    r = history(s, f"/NutritionOrder/_history?_since={since}&_count=2",
+                note=False)
+    check("total" not in r.json(), "a page of several")
+    r = history(s, f"/NutritionOrder/_history?_at={since}&_summary=count",
+                note=False)
+    check(1 <= r.json()["total"] < 4, "current at that instant")
+    equal(history(s, "/NutritionOrder/_history?_since=2190&_count=0",
+                  note=False).json()["total"], 0, "none")
+
+
+def order(key, subject, i):
+    return {"resourceType": "NutritionOrder", "id": key, "status": "active",
+            "intent": "order", "dateTime": f"2026-01-0{i + 1}",
+            "patient": {"reference": f"Patient/{subject}"}}
+
+
 def slot(key, i):
     return {"resourceType": "Slot", "id": key, "status": "free",
             "comment": f"x{i}", "schedule": {"reference": f"Schedule/{key}"},

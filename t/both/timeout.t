@@ -46,6 +46,7 @@ def _(s):
         for path in (f"/Patient/{p}", f"/Patient/{p}/_history/1",
                      f"/Patient?_id={p}", f"/Patient/{p}/_history",
                      "/Patient/_history", "/_history",
+                     "/_history?_summary=count",
                      f"/Patient/{p}/$everything", "/Patient/$everything",
                      "/$meta", f"/Patient/{p}/$meta"):
             late(s, "GET", path)

@@ -89,7 +89,7 @@ test_rows(void **state)
                           .id = HIE_STR("o"), .count = 9 };
     hie_put_t       put = make_put("Observation", "o", 1, "one", "p", NULL,
                                    NULL);
-    hie_versions_t  found;
+    hie_versions_t  found, total;
 
     put.method = HIE_BY_POST;
     assert_int_equal(put_rows(store, &put, 1), HIE_OK);
@@ -104,6 +104,20 @@ test_rows(void **state)
                      HIE_OK);
     assert_int_equal(found.n, 4);
     assert_int_equal(found.total, 4);
+    q.id = HIE_STR_NONE;
+    assert_int_equal(hie_store_history(store, &all, &q, pool, &total, NULL),
+                     HIE_OK);
+    assert_int_equal(total.n, 4);
+    assert_int_equal(total.total, -1);
+    q.count = 0;
+    assert_int_equal(hie_store_history(store, &all, &q, pool, &total, NULL),
+                     HIE_OK);
+    assert_int_equal(total.n, 0);
+    assert_int_equal(total.total, 4);
+    q.n_types = 0;
+    assert_int_equal(hie_store_history(store, &all, &q, pool, &total, NULL),
+                     HIE_OK);
+    assert_int_equal(total.total, 0);
     /* the times of this test are not in the order of the versions */
     assert_int_equal(found.rows[0].version, 1);
     assert_int_equal(found.rows[0].method, HIE_BY_POST);
