@@ -531,5 +531,6 @@ hie_media_body(hie_job_t *job, hie_str_t *body)
     }
 
     return hie_xml_to_json(job->pool, *body, job->rt->config->fhir.max_depth,
-                           0, body, &job->error);
+                           hie_request_strict(job) ? HIE_XML_LOSSLESS : 0,
+                           body, &job->error);
 }

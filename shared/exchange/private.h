@@ -350,9 +350,11 @@ void
 hie_audit_rows(hie_job_t *job, const hie_row_t *rows, int n);
 
 /* query.c: parameters of a URL that are not search criteria. */
-/* Prefer: handling=lenient (R4 section 3.1.1.1). */
+/* Prefer: handling=lenient (R4 section 3.1.1.1), handling=strict. */
 bool
 hie_request_lenient(const hie_job_t *job);
+bool
+hie_request_strict(const hie_job_t *job);
 /* _format and its like, which every interaction takes. */
 bool
 hie_query_is_general(hie_str_t name);

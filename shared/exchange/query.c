@@ -7,22 +7,36 @@
 #include "exchange/private.h"
 
 
-bool
-hie_request_lenient(const hie_job_t *job)
+static bool
+prefers(const hie_job_t *job, const char *what)
 {
-    bool       lenient;
+    bool       found;
     hie_str_t  prefer, one;
 
-    lenient = false;
+    found = false;
     prefer = hie_request_header(&job->request, "Prefer");
     while (prefer.ptr != NULL) {
         one = hie_str_trim(hie_str_split(prefer, ',', &prefer));
-        if (hie_str_eqz(one, "handling=lenient")) {
-            lenient = true;
+        if (hie_str_eqz(one, what)) {
+            found = true;
         }
     }
 
-    return lenient;
+    return found;
+}
+
+
+bool
+hie_request_lenient(const hie_job_t *job)
+{
+    return prefers(job, "handling=lenient");
+}
+
+
+bool
+hie_request_strict(const hie_job_t *job)
+{
+    return prefers(job, "handling=strict");
 }
 
 

@@ -161,6 +161,35 @@ def _(s):
           "JSON under the name of XML")
 
 
+@both("what JSON has no place for is left out, or refused if that is asked for")
+def _(s):
+    kinds = [("Content-Type", "application/fhir+xml")]
+    strict = kinds + [("Prefer", "return=minimal, handling=strict")]
+    ns = 'xmlns="http://hl7.org/fhir"'
+    kept = (f'<Patient {ns}><text><status value="generated"/><div xmlns='
+            f'"{XHTML}"><!-- in it -->x</div></text>'
+            '<active value="true"/><gender value="male"/></Patient>')
+    r = s.post("/Patient", kept.encode(), headers=kinds)
+    check("<!-- in it -->x" in r.json()["text"]["div"],
+          "narrative is kept as it is")
+    equal(s.post("/Patient", kept.encode(), headers=strict).status, 201,
+          "nothing is lost")
+    active, gender = '<active value="true"/>', '<gender value="male"/>'
+    for lost, where in (
+            (kept.replace(active, active + "<!-- lost -->"), "Patient"),
+            (kept.replace(active, active + "<?lost?>"), "Patient"),
+            (kept.replace(active + gender, gender + active), "Patient"),
+            (kept.replace(ns, f'{ns} xmlns:xsi="http://www.w3.org/2001/'
+                              'XMLSchema-instance" xsi:schemaLocation="a b"'),
+             "Patient")):
+        r = s.post("/Patient", lost.encode(), headers=kinds)
+        equal(r.status, 201, f"{r}")
+        check(b"lost" not in r.body, "a comment came back")
+        r = s.post("/Patient", lost.encode(), headers=strict)
+        refused(r, 400)
+        check(r.issue()["expression"][0].startswith(where), f"{r}")
+
+
 @both("which of the two is sent, by Accept")
 def _(s):
     key, _ = person(s)
