@@ -43,13 +43,15 @@ validate(const hie_write_rules_t *rules, const char *where,
          const hie_doc_t *d, hie_error_t *err)
 {
     hie_rc_t                rc;
+    hie_held_t             *held;
     hie_issues_t            issues;
+    hie_validator_t        *validator;
     hie_validate_options_t  options = {
         .flags = rules->conf->fhir.validation == HIE_VALIDATION_FULL
                  ? HIE_VALIDATE_WRITE : 0
     };
 
-    if (rules->validator == NULL
+    if (rules->runtime == NULL
         || rules->conf->fhir.validation == HIE_VALIDATION_OFF)
     {
         return HIE_OK;
@@ -60,8 +62,18 @@ validate(const hie_write_rules_t *rules, const char *where,
                                                  ".resource", NULL));
     }
 
-    rc = hie_validate(rules->validator, d, 0, &options, rules->pool, &issues,
-                      err);
+    held = NULL;
+    validator = rules->runtime->validator;
+    if (rules->conf->fhir.validation == HIE_VALIDATION_FULL) {
+        rc = hie_profiles_hold(rules->runtime, d, 0, HIE_STR_NONE,
+                               rules->pool, &validator, &held, err);
+        if (rc != HIE_OK) {
+            return rc;
+        }
+    }
+
+    rc = hie_validate(validator, d, 0, &options, rules->pool, &issues, err);
+    hie_profiles_release(rules->runtime, held);
     if (rc != HIE_OK && rules->outcome != NULL) {
         hie_issues_place(&issues, d, rules->sent != NULL ? *rules->sent
                                                          : HIE_STR_NONE);
@@ -294,8 +306,10 @@ write_step(hie_plan_t *p, hie_step_t *s)
 
     version = s->now != NULL && s->now->exists ? s->now->row.version + 1 : 1;
     if (rc == HIE_OK) {
+        hie_store_read_in(p->tx);
         rc = hie_write_prepare(p->rules, s->w->where, s->doc, s->w->type,
                                s->id, version, p->now, put, p->err);
+        hie_store_read_in(NULL);
     }
 
     if (rc != HIE_OK) {

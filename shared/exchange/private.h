@@ -23,6 +23,7 @@
 #define HIE_MESSAGE_JOURNAL  "hl7v2"
 
 typedef struct hie_executor_t  hie_executor_t;
+typedef struct hie_held_t      hie_held_t;
 
 #define HIE_SPARE_POOLS  64
 
@@ -39,7 +40,9 @@ struct hie_runtime_t {
     hie_search_t        *search;
 
     pthread_mutex_t      compile_lock;   /* of the two above */
-    pthread_mutex_t      lock;         /* of the two below */
+    pthread_mutex_t      load_lock;    /* of making profiles anew */
+    pthread_mutex_t      lock;         /* of what follows */
+    hie_held_t          *profiles;     /* those that are stored; or NULL */
     hie_journal_t       *messages;     /* opened by the first message */
     bool                 secret_known;
     unsigned char        secret[32];
@@ -206,6 +209,16 @@ hie_represent_part(hie_job_t *job);
 hie_rc_t
 hie_definitions_load(const hie_config_t *conf, hie_validator_t *v,
                      apr_pool_t *pool, hie_error_t *err);
+
+/* profiles.c: the validator for a resource, which knows the profiles that are
+ * stored if it names such a one, or `asked` (or empty) is one. `out` is to be
+ * released after use; NULL: it is the runtime's own. */
+HIE_BLOCKING hie_rc_t
+hie_profiles_hold(hie_runtime_t *rt, const hie_doc_t *d, hie_node_t n,
+                  hie_str_t asked, apr_pool_t *pool, hie_validator_t **v,
+                  hie_held_t **out, hie_error_t *err);
+void
+hie_profiles_release(hie_runtime_t *rt, hie_held_t *held);
 
 /* route.c: fills job->todo. */
 hie_rc_t

@@ -155,12 +155,14 @@ runtime_start(hie_runtime_t *rt, const char *path, int warm_ms,
 static void
 runtime_free(hie_runtime_t *rt)
 {
+    hie_profiles_release(rt, rt->profiles);
     while (rt->n_spare > 0) {
         apr_pool_destroy(rt->spare[--rt->n_spare]);
     }
 
     pthread_mutex_destroy(&rt->lock);
     pthread_mutex_destroy(&rt->compile_lock);
+    pthread_mutex_destroy(&rt->load_lock);
     pthread_mutex_destroy(&rt->spare_lock);
     pthread_cond_destroy(&rt->stopped);
     apr_pool_destroy(rt->pool);
@@ -174,6 +176,7 @@ init_sync(hie_runtime_t *rt)
 
     pthread_mutex_init(&rt->lock, NULL);
     pthread_mutex_init(&rt->compile_lock, NULL);
+    pthread_mutex_init(&rt->load_lock, NULL);
     pthread_mutex_init(&rt->spare_lock, NULL);
     pthread_condattr_init(&attr);
     pthread_condattr_setclock(&attr, CLOCK_MONOTONIC);

@@ -225,13 +225,20 @@ may_any(hie_job_t *job)
 }
 
 
-static void
+static hie_rc_t
 validate(validate_t *v)
 {
+    hie_rc_t                 rc;
+    hie_held_t              *held;
     hie_validator_t         *validator;
     hie_validate_options_t   options;
 
-    validator = v->job->rt->validator;
+    rc = hie_profiles_hold(v->job->rt, v->doc, v->node, v->profile,
+                           v->job->pool, &validator, &held, &v->job->error);
+    if (rc != HIE_OK) {
+        return rc;
+    }
+
     memset(&options, 0, sizeof(options));
     options.flags = HIE_VALIDATE_ALL;
     options.now = apr_time_now();
@@ -243,12 +250,15 @@ validate(validate_t *v)
     /* What it returns is in the issues too. */
     hie_validate(validator, v->doc, v->node, &options, v->job->pool,
                  &v->issues, NULL);
+    hie_profiles_release(v->job->rt, held);
     hie_issues_place(&v->issues, v->doc, v->job->sent);
 
     if (v->profile.len > 0 && options.n_profiles == 0) {
         add_issue(v, HIE_ISSUE_ERROR, "not-found",
                   "the profile is not known here");
     }
+
+    return HIE_OK;
 }
 
 
@@ -322,7 +332,10 @@ judge(validate_t *v)
     }
 
     if (rc == HIE_OK) {
-        validate(v);
+        rc = validate(v);
+    }
+
+    if (rc == HIE_OK) {
         check_place(v);
     }
 

@@ -131,7 +131,7 @@ transform(worker_t *w, const hie_message_record_t *r, hie_error_t *err)
         .conf = conf, .store = w->rt->store, .search = w->rt->search,
         .visible = &all, .pool = w->scratch,
         .base_url = hie_str(conf->fhir.public_url), .links = true,
-        .validator = w->rt->validator, .before = set_place, .baton = w
+        .runtime = w->rt, .before = set_place, .baton = w
     };
 
     rc = hie_hl7_parse(w->scratch, r->message, &m, err);

@@ -161,7 +161,7 @@ hie_write_rules(hie_job_t *job)
         .conf = job->rt->config, .store = job->rt->store,
         .search = job->rt->search, .visible = &job->decision->visible,
         .principal = job->principal, .base_url = job->base_url,
-        .pool = job->pool, .validator = job->rt->validator,
+        .pool = job->pool, .runtime = job->rt,
         .outcome = &job->outcome, .sent = &job->sent
     };
 }

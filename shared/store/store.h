@@ -455,6 +455,25 @@ hie_store_content_read(hie_store_t *s, int64_t content, int64_t size,
 
 
 /*
+ * All current resources of a type that are nobody's, hence visible to all; and
+ * a mark by which one state of them is told from another.
+ */
+typedef struct {
+    int64_t  n;
+    int64_t  mark;
+} hie_store_state_t;
+
+HIE_BLOCKING hie_rc_t
+hie_store_state(hie_store_t *s, hie_str_t type, apr_pool_t *pool,
+                hie_store_state_t *out, hie_error_t *err);
+/* At most `count` of them, in the order of their places, after one. */
+HIE_BLOCKING hie_rc_t
+hie_store_everyones(hie_store_t *s, hie_str_t type, int64_t after, int count,
+                    apr_pool_t *pool, hie_row_t **rows, int *n,
+                    hie_error_t *err);
+
+
+/*
  * For consent: the patients that are withheld from these actors, ascending.
  * Without `default_permit` the others: those who permit; all who are not in
  * the list are withheld then. Nobody with `all`.

@@ -232,6 +232,10 @@ hie_validator_rules(hie_validator_t *v, hie_type_t type)
 {
     type_rules_t  *tr;
 
+    if (v->options.base != NULL) {
+        return hie_validator_rules(v->options.base, type);
+    }
+
     tr = atomic_load_explicit(&v->types[type], memory_order_acquire);
     if (tr != NULL) {
         return tr;

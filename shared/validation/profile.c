@@ -586,16 +586,18 @@ compile(hie_validator_t *v, profile_t *p, hie_error_t *err)
 const profile_t *
 hie_profile_find(const hie_validator_t *v, hie_str_t canonical)
 {
-    hie_str_t  rest;
+    hie_str_t         rest;
+    const profile_t  *p;
 
     if (canonical.ptr == NULL) {
         return NULL;
     }
 
     canonical = hie_str_split(canonical, '|', &rest);
+    p = apr_hash_get(v->profiles, canonical.ptr, (apr_ssize_t) canonical.len);
 
-    return apr_hash_get(v->profiles, canonical.ptr,
-                        (apr_ssize_t) canonical.len);
+    return p == NULL && v->options.base != NULL
+           ? hie_profile_find(v->options.base, canonical) : p;
 }
 
 

@@ -389,6 +389,10 @@ hie_loaded_has(hie_validator_t *v, hie_str_t url, hie_str_t system,
     url = versionless(url);
     set = apr_hash_get(v->sets, url.ptr, (apr_ssize_t) url.len);
 
+    if (set == NULL && v->options.base != NULL) {
+        return hie_loaded_has(v->options.base, url, system, code);
+    }
+
     if (set == NULL || set->unsure) {
         return HIE_CODE_UNKNOWN;
     }

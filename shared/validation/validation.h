@@ -76,6 +76,9 @@ typedef struct {
     void               *lock_baton;
     hie_value_set_fn   *value_set;                      /* or NULL */
     void               *value_set_baton;
+    hie_validator_t    *base;       /* one that is ready and outlives this one,
+                                       which knows what that knows and what is
+                                       added; or NULL */
 } hie_validator_options_t;
 
 /* Lives in `pool`, which nobody else may allocate from while validation goes

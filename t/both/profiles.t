@@ -1,24 +1,29 @@
 #!/usr/bin/python3
-"""Profiles that are loaded: what names them must meet them."""
+"""Profiles of the directory and profiles that are stored: what names them must
+meet them."""
 
 import json
 import sys
 import tempfile
+import threading
+import time
 from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "lib"))
 
 from hie.fhir import patient                                     # noqa: E402
 from hie.process import SHARED                                   # noqa: E402
+from hie.stand import SERVERS                                    # noqa: E402
 from hie.tap import both, check, equal, main, own_stand, started  # noqa: E402
+from hie.web import Connection                                   # noqa: E402
 
 PROFILE = "http://example.org/StructureDefinition/born"
 US_CORE = SHARED / "data" / "us-core" / "6.1.0"
 
 
 def element(path, low, high="*", **more):
-    return {"id": path, "path": path, "min": low, "max": high,
-            "base": {"path": path, "min": 0, "max": "*"}, **more}
+    return {"id": path, "path": path, "definition": "x", "min": low,
+            "max": high, "base": {"path": path, "min": 0, "max": "*"}, **more}
 
 
 def born():
@@ -73,6 +78,170 @@ def _(s):
     bad = s.post(f"/Patient/$validate?profile={PROFILE}", patient(key))
     check(any(i["severity"] == "error" for i in bad.json()["issue"]),
           bad.body.decode())
+
+
+def definition(key, *elements, url=None, **more):
+    """A profile of Patient to be stored."""
+    return {"resourceType": "StructureDefinition", "id": key,
+            "url": url or f"http://example.org/stored/{key}",
+            "name": "Stored", "status": "active", "kind": "resource",
+            "abstract": False, "type": "Patient", "derivation": "constraint",
+            "fhirVersion": "4.0.1", "baseDefinition":
+            "http://hl7.org/fhir/StructureDefinition/Patient",
+            "snapshot": {"element": [element("Patient", 0), *elements]},
+            **more}
+
+
+BORN = element("Patient.birthDate", 1, "1", type=[{"code": "date"}])
+MALE = element("Patient.gender", 1, "1", type=[{"code": "code"}],
+               fixedCode="male")
+
+
+def everywhere(s, body):
+    """What both servers, and several processes of each, say of it."""
+    said = set()
+    for server in SERVERS:
+        for _ in range(6):
+            with Connection(s.stand.ports[server]) as c:
+                r = c.request("PUT", f"/fhir/Patient/{body['id']}", [
+                    ("Authorization", f"Bearer {s.token()}"),
+                    ("Content-Type", "application/fhir+json")],
+                    json.dumps(body).encode())
+                said.add(422 if r.status == 422 else r.status // 100)
+    return said
+
+
+@both("a profile that is stored holds at once, in all processes")
+def _(s):
+    key, p = s.id("sd"), s.id("p")
+    url = f"http://example.org/stored/{key}"
+    claim = patient(p, meta={"profile": [url]})
+    equal(everywhere(s, claim), {2}, "not known yet")
+    equal(s.put(f"/StructureDefinition/{key}", definition(key, BORN)).status,
+          201, "stored")
+    equal(everywhere(s, claim), {422}, "it needs a birthDate")
+    r = s.put(f"/Patient/{p}", claim)
+    check(any("birthDate" in json.dumps(i) for i in r.json()["issue"]),
+          r.body.decode())
+    claim["birthDate"] = "2000"
+    equal(everywhere(s, claim), {2}, "it has one")
+    equal(s.put(f"/StructureDefinition/{key}", definition(key, BORN, MALE)
+                ).status, 200, "changed")
+    equal(everywhere(s, claim), {422}, "it needs a gender, too")
+    claim["gender"] = "male"
+    equal(everywhere(s, claim), {2}, "it has it")
+    del claim["birthDate"]
+    equal(s.delete(f"/StructureDefinition/{key}").status, 204, "deleted")
+    equal(everywhere(s, claim), {2}, "nobody knows it any more")
+
+
+@both("wherever a stored profile is named")
+def _(s):
+    key, p = s.id("sd"), s.id("p")
+    url = f"http://example.org/stored/{key}"
+    s.put(f"/StructureDefinition/{key}", definition(key, BORN))
+    claim = patient(p, meta={"profile": [url + "|1.0"]})
+    equal(s.post("/Patient", claim).status, 422, "create, with a version")
+    for kind, wanted in (("transaction", 422), ("batch", 200)):
+        r = s.post("", {"resourceType": "Bundle", "type": kind, "entry": [
+            {"resource": claim, "request": {"method": "PUT",
+                                            "url": f"Patient/{p}"}}]})
+        equal(r.status, wanted, kind)
+        check(b"birthDate" in r.body, f"{kind}: {r.body}")
+    equal(s.get(f"/Patient/{p}").status, 404, "nothing was written")
+    s.put(f"/Patient/{p}", patient(p))
+    r = s.patch(f"/Patient/{p}", json.dumps([
+        {"op": "add", "path": "/meta/profile", "value": [url]}]), headers=[
+            ("Content-Type", "application/json-patch+json")])
+    equal(r.status, 422, f"patch {r}")
+    holder = {"resourceType": "Bundle", "type": "collection",
+              "entry": [{"fullUrl": f"http://example.org/Patient/{p}",
+                         "resource": claim}]}
+    equal(s.post("/Bundle", holder).status, 422, "in a Bundle")
+    r = s.post("/Basic", {"resourceType": "Basic", "code": {"text": "x"},
+                          "subject": {"reference": "#p"}, "contained": [
+                              claim | {"id": "p"}]})
+    equal(r.status, 422, f"contained {r}")
+    for path, body in (
+            (f"?profile={url}", patient(p)), ("", claim),
+            ("", {"resourceType": "Parameters", "parameter": [
+                {"name": "resource", "resource": patient(p)},
+                {"name": "profile", "valueUri": url}]})):
+        r = s.post(f"/Patient/$validate{path}", body)
+        equal([i["severity"] for i in r.json()["issue"]
+               if "birthDate" in json.dumps(i)], ["error"], f"{r.body}")
+
+
+@both("profiles that are stored know each other, and those of the directory")
+def _(s):
+    a, b, p = s.id("a"), s.id("b"), s.id("p")
+    s.seed(definition(b, MALE), definition(
+        a, type="Extension", kind="complex-type", baseDefinition=
+        "http://hl7.org/fhir/StructureDefinition/Extension",
+        context=[{"type": "element", "expression": "Patient"}], snapshot={
+            "element": [element("Extension", 0), element(
+                "Extension.value[x]", 1, "1", type=[{"code": "integer"}])]}))
+    claim = patient(p, gender="male", meta={"profile": [
+        f"http://example.org/stored/{b}", PROFILE]}, extension=[{
+            "url": f"http://example.org/stored/{a}", "valueString": "x"}])
+    said = json.dumps(s.put(f"/Patient/{p}", claim).json())
+    check("birthDate" in said and "extension[0]" in said
+          and "gender" not in said, said)
+    claim["birthDate"] = "2000-01-01"
+    claim["extension"][0] = {"url": f"http://example.org/stored/{a}",
+                             "valueInteger": 1}
+    equal(s.put(f"/Patient/{p}", claim).status, 201, "all is met")
+
+
+@both("one that is of no use does not spoil the others")
+def _(s):
+    good, bad, p = s.id("good"), s.id("bad"), s.id("p")
+    s.put(f"/StructureDefinition/{good}", definition(good, BORN))
+    s.put(f"/StructureDefinition/{bad}", definition(bad, element(
+        "Patient.name.given.nothing.at.all", 1)))
+    logical = definition(s.id("l"), derivation="specialization",
+                         type="http://example.org/Thing", kind="logical")
+    equal(s.put(f"/StructureDefinition/{logical['id']}", logical).status,
+          201, "a logical model")
+    for key, wanted in ((good, 422), (bad, 201)):
+        claim = patient(p, meta={"profile": [
+            f"http://example.org/stored/{key}"]})
+        equal(s.put(f"/Patient/{p}", claim).status, wanted, key)
+
+
+@both("a profile is changed while resources that name it are written",
+      compare=False)
+def _(s):
+    key, url = s.id("sd"), f"http://example.org/stored/{s.id('sd')}"
+    s.put(f"/StructureDefinition/{key}", definition(key, BORN), note=False)
+    until, problems = time.monotonic() + 1.5, []
+
+    def write(number):
+        body = patient(f"{key}-{number}", meta={"profile": [url]})
+        try:
+            with Connection(s.stand.ports[SERVERS[number % 2]]) as c:
+                while time.monotonic() < until:
+                    r = c.request("PUT", f"/fhir/Patient/{body['id']}", [
+                        ("Authorization", f"Bearer {s.token()}"),
+                        ("Content-Type", "application/fhir+json")],
+                        json.dumps(body).encode())
+                    if r.status != 422:
+                        problems.append(r)
+        except Exception as e:                   # shown below
+            problems.append(e)
+
+    threads = [threading.Thread(target=write, args=(n,)) for n in range(8)]
+    for t in threads:
+        t.start()
+    n = 0
+    while time.monotonic() < until:
+        n += 1
+        s.put(f"/StructureDefinition/{key}", definition(
+            key, *[BORN, MALE][:1 + n % 2]), note=False)
+        time.sleep(0.02)
+    for t in threads:
+        t.join()
+    equal(problems[:3], [], "problems")
 
 
 if US_CORE.is_dir():
