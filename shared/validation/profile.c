@@ -32,15 +32,17 @@ get(compiler_t *x, hie_node_t n, const char *name)
 static hie_rc_t
 refuse(compiler_t *x, const char *member, const char *what)
 {
-    char  where[120];
+    char       where[120];
+    hie_str_t  id = get(x, x->element, "id");
 
     apr_snprintf(where, sizeof(where),
                  "StructureDefinition.snapshot.element[%d].%s", x->index,
                  member);
 
-    return hie_fail(x->err, HIE_INVALID, where, "%.*s: %s",
-                    (int) (x->p->url.len < 200 ? x->p->url.len : 200),
-                    x->p->url.ptr, what);
+    return hie_fail(x->err, HIE_INVALID, where, "%.*s: %.*s: %s",
+                    (int) (x->p->url.len < 160 ? x->p->url.len : 160),
+                    x->p->url.ptr, (int) (id.len < 100 ? id.len : 100),
+                    id.ptr, what);
 }
 
 
@@ -559,9 +561,15 @@ prune(constraint_t **list)
 static hie_rc_t
 compile(hie_validator_t *v, profile_t *p, hie_error_t *err)
 {
-    compiler_t  x = { v, p, p->doc, 0, 0, err };
-    hie_node_t  snapshot = hie_doc_member(p->doc, 0, "snapshot");
+    compiler_t  x = { v, p, NULL, 0, 0, err };
+    hie_node_t  snapshot;
 
+    if (hie_profile_snapshot(v, p, err) != HIE_OK) {
+        return HIE_INVALID;
+    }
+
+    x.d = p->doc;
+    snapshot = hie_doc_member(p->doc, 0, "snapshot");
     for (x.element = hie_doc_first(p->doc, hie_doc_member(p->doc, snapshot,
                                                           "element"));
          x.element != HIE_NODE_NONE;
@@ -635,12 +643,15 @@ add_profile(hie_validator_t *v, const hie_doc_t *d, hie_error_t *err)
                         "expected a profile: derivation is constraint");
     }
 
-    if (hie_doc_first(d, hie_doc_member(d, snapshot, "element"))
-        == HIE_NODE_NONE)
+    p->differential = hie_doc_first(d, hie_doc_member(d, snapshot, "element"))
+                      == HIE_NODE_NONE;
+    if (p->differential
+        && hie_doc_first(d, hie_doc_member(d, hie_doc_member(
+                                d, 0, "differential"), "element"))
+           == HIE_NODE_NONE)
     {
         return hie_fail(err, HIE_INVALID, where,
-                        "expected a snapshot: a differential alone is not "
-                        "enough");
+                        "expected a snapshot or a differential");
     }
 
     apr_hash_set(v->profiles, p->url.ptr, (apr_ssize_t) p->url.len, p);

@@ -65,12 +65,21 @@ struct profile_t {
     const hie_doc_t  *doc;
     hie_type_t        type;
     bool              modifier;  /* an extension that is one */
+    bool              differential;  /* it has no snapshot yet */
+    bool              busy;      /* its snapshot is being made */
     constraint_t     *root;      /* NULL: not yet compiled */
 };
 
 /* A profile that was added, by canonical; NULL if there is none. */
 const profile_t *
 hie_profile_find(const hie_validator_t *v, hie_str_t canonical);
+
+/*
+ * snapshot.c: `doc` becomes one with a snapshot, if it had only a differential.
+ * The error names the element of the differential.
+ */
+hie_rc_t
+hie_profile_snapshot(hie_validator_t *v, profile_t *p, hie_error_t *err);
 
 /* A value for a profile: a node, or of a primitive only its sibling. */
 typedef struct {

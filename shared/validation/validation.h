@@ -87,7 +87,8 @@ hie_validator_t *
 hie_validator_create(apr_pool_t *pool, const hie_validator_options_t *options);
 
 /*
- * Adds a profile (StructureDefinition with a snapshot; a constraint on a
+ * Adds a profile (StructureDefinition with a snapshot, or a differential from
+ * which one is made when all that were added are compiled; a constraint on a
  * resource or a data type, an Extension's too), a ValueSet (with expansion, or
  * a compose of enumerated codes, whole code systems and other value sets) or a
  * CodeSystem. The document must outlive the validator. HIE_INVALID: it is not

@@ -193,6 +193,36 @@ def _(s):
     equal(s.put(f"/Patient/{p}", claim).status, 201, "all is met")
 
 
+@both("a profile without a snapshot, derived from one of the same kind")
+def _(s):
+    a, b, p = s.id("a"), s.id("b"), s.id("p")
+    base = definition(a, differential={"element": [
+        {"id": "Patient.identifier", "path": "Patient.identifier",
+         "slicing": {"discriminator": [{"type": "value", "path": "system"}],
+                     "rules": "open"}},
+        {"id": "Patient.identifier:mrn", "path": "Patient.identifier",
+         "sliceName": "mrn", "max": "1"},
+        {"id": "Patient.identifier:mrn.system",
+         "path": "Patient.identifier.system", "fixedUri": "urn:example:mrn"}]})
+    del base["snapshot"]
+    more = definition(b, baseDefinition=base["url"], differential={
+        "element": [{"id": "Patient.identifier:mrn", "min": 1,
+                     "path": "Patient.identifier", "sliceName": "mrn"}]})
+    del more["snapshot"]
+    s.seed(more, base)
+    mrn = patient(p)["identifier"]
+    for key, identifiers, wanted in (
+            (a, [], 201), (a, mrn, 200), (a, mrn * 2, 422), (b, mrn, 200),
+            (b, mrn * 2, 422), (b, [], 422)):
+        claim = patient(p, meta={"profile": [
+            f"http://example.org/stored/{key}"]})
+        claim["identifier"] = identifiers
+        if not identifiers:
+            del claim["identifier"]
+        r = s.put(f"/Patient/{p}", claim)
+        equal(r.status, wanted, f"{key} {len(identifiers)} {r}")
+
+
 @both("one that is of no use does not spoil the others")
 def _(s):
     good, bad, p = s.id("good"), s.id("bad"), s.id("p")

@@ -476,7 +476,7 @@ test_refused(void **state)
                    "StructureDefinition.type");
     expect_refused("{'resourceType':'StructureDefinition','url':'http://a',"
                    "'type':'Patient','derivation':'constraint',"
-                   "'differential':{'element':[{'id':'Patient'}]}}",
+                   "'differential':{'element':[]}}",
                    "StructureDefinition");
     expect_refused("{'resourceType':'StructureDefinition','url':'http://a',"
                    "'type':'Patient','snapshot':{'element':[{'id':"
@@ -495,6 +495,158 @@ test_refused(void **state)
     expect_refused("{'resourceType':'ValueSet','url':'http://a'}",
                    "ValueSet");
     expect_refused("{'resourceType':'CodeSystem'}", "CodeSystem.url");
+}
+
+
+/* A profile with a differential only. */
+static const char *
+derived(const char *name, const char *type, const char *base,
+        const char *elements)
+{
+    return apr_psprintf(tool_pool, "{'resourceType':'StructureDefinition',"
+                        "'url':'http://p/%s','type':'%s',"
+                        "'derivation':'constraint','baseDefinition':'%s',"
+                        "'differential':{'element':[%s]}}", name, type, base,
+                        elements);
+}
+
+
+#define R4  "http://hl7.org/fhir/StructureDefinition/"
+
+
+/* What is not named is as in R4; what is above is made. */
+static void
+test_differential(void **state)
+{
+    hie_validator_t  *v;
+
+    v = with(derived("a", "Patient", R4 "Patient",
+        "{'id':'Patient.name','path':'Patient.name','max':'1','constraint':"
+        "[{'key':'k','severity':'error','human':'h','expression':"
+        "'family.exists()'}]},"
+        "{'path':'Patient.contact.gender','min':1,'fixedCode':'male'},"
+        "{'id':'Patient.deceasedBoolean','path':'Patient.deceasedBoolean',"
+        "'fixedBoolean':true},"
+        "{'id':'Patient.communication.language.coding','path':"
+        "'Patient.communication.language.coding','min':1}"));
+    expect(v, "Patient", "a", "'gender':'other','deceasedDateTime':'2020'",
+           "");
+    expect(v, "Patient", "a", "'deceasedBoolean':false",
+           "value Patient.deceased (http://p/a#fixed)");
+    expect(v, "Patient", "a", "'contact':[{'name':{'text':'a'}},"
+           "{'name':{'text':'a'},'gender':'male'},"
+           "{'name':{'text':'a'},'gender':'female'}]",
+           "required Patient.contact[0].gender (http://p/a#min)\n"
+           "value Patient.contact[2].gender (http://p/a#fixed)");
+    expect(v, "Patient", "a", "'name':[{'text':'a'},{'family':'b'}]",
+           "invariant Patient.name[0] (http://p/a#k)\n"
+           "structure Patient.name (http://p/a#max)");
+    expect(v, "Patient", "a", "'communication':[{'language':{'text':'x'}}]",
+           "warning code-invalid Patient.communication[0].language\n"
+           "required Patient.communication[0].language.coding "
+           "(http://p/a#min)");
+}
+
+
+/* One that is derived from another: slices are still what they were. */
+static void
+test_derived(void **state)
+{
+    hie_validator_t  *v = hie_validator_create(tool_pool, NULL);
+
+    add(v, derived("c", "Observation", "http://p/b|2.0",
+        "{'id':'Observation.component:low','path':'Observation.component',"
+        "'sliceName':'low','min':1},"
+        "{'id':'Observation.component:low.valueQuantity.unit','path':"
+        "'Observation.component.valueQuantity.unit','min':1},"
+        "{'id':'Observation.extension:x','path':'Observation.extension',"
+        "'sliceName':'x','min':1,'type':[{'code':'Extension',"
+        "'profile':['http://p/x']}]}"));
+    add(v, derived("b", "Observation", R4 "Observation",
+        "{'id':'Observation.component','path':'Observation.component',"
+        "'slicing':{'discriminator':[{'type':'pattern','path':'code'}],"
+        "'rules':'open'}},"
+        "{'id':'Observation.component:low','path':'Observation.component',"
+        "'sliceName':'low','min':0,'max':'1'},"
+        "{'id':'Observation.component:low.code','path':"
+        "'Observation.component.code','patternCodeableConcept':"
+        "{'text':'low'}}"));
+
+#define CODE    "'status':'final','code':{'text':'c'}"
+#define LOW(v)  "{'code':{'text':'low'}" v "}"
+#define X       "'extension':[{'url':'http://p/x','valueCode':'a'}]"
+
+    expect(v, "Observation", "b", CODE, "");
+    expect(v, "Observation", "b", CODE ",'component':[" LOW("") ","
+           LOW("") "]", "structure Observation.component "
+           "(http://p/b#component:low)");
+    expect(v, "Observation", "c", CODE "," X,
+           "required Observation.component (http://p/c#component:low)");
+    expect(v, "Observation", "c", CODE ",'component':[{'code':"
+           "{'text':'high'},'valueQuantity':{'value':1}},"
+           LOW(",'valueQuantity':{'value':1}") "]," X,
+           "required Observation.component[1].value.unit (http://p/c#min)");
+    expect(v, "Observation", "c", CODE ",'component':["
+           LOW(",'valueString':'a'") "]",
+           "required Observation.extension (http://p/c#extension:x)");
+    expect(v, "Observation", "c", CODE ",'component':[" LOW("") ","
+           LOW("") "]," X, "structure Observation.component "
+           "(http://p/c#component:low)");
+}
+
+
+static void
+test_differentials_refused(void **state)
+{
+    static const char  at[] = "StructureDefinition.differential.element[";
+
+    static const struct {
+        const char  *element;
+        const char  *what;
+    } wrong[] = {
+        { "{'id':'Patient.nothing'}", "Patient.nothing: there is no" },
+        { "{'id':'Patient.name.nothing'}", "there is no such element" },
+        { "{'id':'Observation.code'}", "does not begin with" },
+        { "{'id':'Patient..name'}", "no id" },
+        { "{'id':'Patient.name:a'}", "not sliced" },
+        { "{'id':'Patient.extension:a.url'}", "slice that is not known" },
+        { "{'id':'Patient.contact','min':2,'max':'1'}", "more than its max" },
+        { "{'id':'Patient.gender','max':'2'},"
+          "{'id':'Patient.gender','max':'3'}", "more than that of the base" }
+    };
+
+    hie_validator_t  *v;
+    hie_error_t       err;
+    size_t            i;
+
+    for (i = 0; i < sizeof(wrong) / sizeof(wrong[0]); i++) {
+        v = hie_validator_create(tool_pool, NULL);
+        add(v, derived("a", "Patient", R4 "Patient", wrong[i].element));
+        assert_int_equal(hie_validator_ready(v, &err), HIE_INVALID);
+        if (strncmp(err.where, at, strlen(at)) != 0
+            || strstr(err.detail, wrong[i].what) == NULL
+            || strstr(err.detail, "http://p/a") == NULL)
+        {
+            fail_msg("%s: %s: %s", wrong[i].element, err.where, err.detail);
+        }
+    }
+
+    /* what they are derived from */
+    v = hie_validator_create(tool_pool, NULL);
+    add(v, derived("a", "Patient", "http://p/b", "{'id':'Patient'}"));
+    add(v, derived("b", "Patient", "http://p/a", "{'id':'Patient'}"));
+    add(v, derived("c", "Patient", "http://p/none", "{'id':'Patient'}"));
+    add(v, derived("d", "Patient", R4 "Observation", "{'id':'Patient'}"));
+    add(v, derived("e", "Patient", R4 "DomainResource",
+                   "{'id':'Patient.gender','min':1}"));
+    assert_int_equal(hie_validator_ready(v, &err), HIE_INVALID);
+    assert_string_equal(err.where, "StructureDefinition.baseDefinition");
+    expect(v, "Patient", "a", "", "information not-found "
+           "Patient.meta.profile[0]");
+    expect(v, "Patient", "d", "", "information not-found "
+           "Patient.meta.profile[0]");
+    expect(v, "Patient", "e", "",
+           "required Patient.gender (http://p/e#min)");
 }
 
 
@@ -601,6 +753,9 @@ main(void)
         cmocka_unit_test(test_rules),
         cmocka_unit_test(test_named_profiles),
         cmocka_unit_test(test_refused),
+        cmocka_unit_test(test_differential),
+        cmocka_unit_test(test_derived),
+        cmocka_unit_test(test_differentials_refused),
         cmocka_unit_test(test_value_sets),
         cmocka_unit_test(test_code_binding),
     };
