@@ -387,6 +387,39 @@ find_in(constraint_t *list, hie_str_t name, bool slice)
 }
 
 
+/* A slice by its name; "a/b" is one of the slice "a" (R4 ElementDefinition
+ * sliceName). */
+static constraint_t *
+find_slice(constraint_t *k, hie_str_t name)
+{
+    size_t     i;
+    hie_str_t  upper;
+
+    for (i = 0; k != NULL && i < name.len; i++) {
+        if (name.ptr[i] == '/') {
+            upper = (hie_str_t) { name.ptr, i };
+            k = find_in(k->slices, upper, true);
+        }
+    }
+
+    return k != NULL ? find_in(k->slices, name, true) : NULL;
+}
+
+
+/* What the slice is one of: the element, or a slice of it; or NULL. */
+static constraint_t *
+sliced_by(constraint_t *k, hie_str_t name)
+{
+    size_t  len = name.len;
+
+    while (len > 0 && name.ptr[len - 1] != '/') {
+        len--;
+    }
+
+    return len == 0 ? k : find_slice(k, (hie_str_t) { name.ptr, len - 1 });
+}
+
+
 static void
 append(constraint_t **list, constraint_t *k)
 {
@@ -430,7 +463,7 @@ walk(constraint_t *k, hie_str_t rest, hie_str_t *last)
         name = split_segment(segment, &slice, &choice);
         k = find_in(k->children, name, false);
         if (k != NULL && slice.ptr != NULL && k->slices != NULL) {
-            k = find_in(k->slices, slice, true);
+            k = find_slice(k, slice);
         }
 
         if (k == NULL) {
@@ -465,6 +498,8 @@ compile_content(compiler_t *x, constraint_t *k)
     k->max_length = number(raw, NO_LIMIT);
     k->fixed = stem_member(x, "fixed");
     k->pattern = stem_member(x, "pattern");
+    k->min_value = stem_member(x, "minValue");
+    k->max_value = stem_member(x, "maxValue");
 
     compile_types(x, k);
     compile_binding(x, k);
@@ -509,8 +544,9 @@ compile_element(compiler_t *x)
         return compile_content(x, k);
     }
 
-    if (memchr(k->slice.ptr, '/', k->slice.len) != NULL) {
-        return refuse(x, "sliceName", "slices of slices are not supported");
+    sliced = sliced_by(sliced, k->slice);
+    if (sliced == NULL) {
+        return refuse(x, "id", "the id leads to no slice above");
     }
 
     append(&sliced->slices, k);
@@ -534,7 +570,8 @@ constrains(const constraint_t *k)
 
     return k->choice || k->min > 0 || k->max != NO_LIMIT
            || k->max_length != NO_LIMIT || k->fixed != HIE_NODE_NONE
-           || k->pattern != HIE_NODE_NONE || k->bound != NULL
+           || k->pattern != HIE_NODE_NONE || k->min_value != HIE_NODE_NONE
+           || k->max_value != HIE_NODE_NONE || k->bound != NULL
            || k->rules != NULL || k->closed || k->slices != NULL;
 }
 

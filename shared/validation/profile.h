@@ -44,6 +44,8 @@ typedef struct constraint_t {
     profile_type_t   *types;
     hie_node_t        fixed;     /* of the profile's document, or NONE */
     hie_node_t        pattern;
+    hie_node_t        min_value;
+    hie_node_t        max_value;
     bound_t          *bound;     /* a required binding, or NULL */
     const rules_t    *rules;
 
@@ -114,6 +116,17 @@ void
 hie_slice_check(check_t *c, const profile_t *p, const constraint_t *k,
                 const profile_value_t *values, int n, hie_node_t object,
                 const place_t *up);
+
+/*
+ * range.c: is the value certainly less than minValue[x], more than
+ * maxValue[x]? Not if there is none (NONE), or one of another kind.
+ */
+bool
+hie_range_below(const hie_doc_t *d, hie_node_t n, const hie_doc_t *pd,
+                hie_node_t min, apr_pool_t *pool);
+bool
+hie_range_above(const hie_doc_t *d, hie_node_t n, const hie_doc_t *pd,
+                hie_node_t max, apr_pool_t *pool);
 
 /*
  * match.c

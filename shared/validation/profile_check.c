@@ -254,6 +254,30 @@ check_types(check_t *c, const profile_t *p, const constraint_t *k,
 
 
 static void
+check_range(check_t *c, const profile_t *p, const constraint_t *k,
+            const profile_value_t *value, const place_t *place)
+{
+    hie_str_t  s;
+
+    if (hie_range_below(c->d, value->node, p->doc, k->min_value, c->pool)) {
+        s = hie_doc_raw(p->doc, k->min_value);
+        hie_issue_add(c, HIE_ISSUE_ERROR, "value", place, value->node,
+                      rule_name(c, p, "minValue"), "expected at least %.*s, "
+                      "found %s", (int) (s.len < 200 ? s.len : 200), s.ptr,
+                      hie_issue_value(c, value->node));
+    }
+
+    if (hie_range_above(c->d, value->node, p->doc, k->max_value, c->pool)) {
+        s = hie_doc_raw(p->doc, k->max_value);
+        hie_issue_add(c, HIE_ISSUE_ERROR, "value", place, value->node,
+                      rule_name(c, p, "maxValue"), "expected at most %.*s, "
+                      "found %s", (int) (s.len < 200 ? s.len : 200), s.ptr,
+                      hie_issue_value(c, value->node));
+    }
+}
+
+
+static void
 check_contents(check_t *c, const profile_t *p, const constraint_t *k,
                const profile_value_t *value, const place_t *place)
 {
@@ -383,6 +407,7 @@ hie_profile_check_constraint(check_t *c, const profile_t *p,
 
     if (value->node != HIE_NODE_NONE) {
         check_contents(c, p, k, value, place);
+        check_range(c, p, k, value, place);
         check_bound(c, p, k, value, place);
 
         if (k->rules != NULL && c->flags & HIE_VALIDATE_INVARIANTS) {

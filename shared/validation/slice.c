@@ -416,6 +416,10 @@ slice_rule(slicer_t *s, hie_str_t slice)
         return "";
     }
 
+    if (slice.len == 0 && s->k->slice.len > 0) {
+        slice = s->k->slice;     /* of one that is sliced itself */
+    }
+
     return apr_psprintf(s->c->pool, "%.*s#%.*s%s%.*s",
                         HIE_PRISTR(s->p->url), HIE_PRISTR(s->k->name),
                         slice.len > 0 ? ":" : "", HIE_PRISTR(slice));
@@ -466,6 +470,30 @@ check_order(slicer_t *s, int at, int last, bool open, hie_node_t n,
 }
 
 
+/* Those of a slice that is sliced itself. */
+static void
+check_inner(check_t *c, const profile_t *p, const constraint_t *slice,
+            int at, const profile_value_t *values, const int *slices, int n,
+            hie_node_t object, const place_t *up)
+{
+    profile_value_t  *own;
+    int               i, m;
+
+    if (!slice->sliced && slice->slices == NULL) {
+        return;
+    }
+
+    own = apr_palloc(c->pool, ((size_t) n + 1) * sizeof(*own));
+    for (i = 0, m = 0; i < n; i++) {
+        if (slices[i] == at) {
+            own[m++] = values[i];
+        }
+    }
+
+    hie_slice_check(c, p, slice, own, m, object, up);
+}
+
+
 void
 hie_slice_check(check_t *c, const profile_t *p, const constraint_t *k,
                 const profile_value_t *values, int n, hie_node_t object,
@@ -475,15 +503,17 @@ hie_slice_check(check_t *c, const profile_t *p, const constraint_t *k,
     const constraint_t  *slice = NULL;
     place_t              place = { up, k->name, NO_INDEX };
     uint32_t            *counts;
-    int                  i, at, last = -1;
+    int                  i, at, *slices, last = -1;
     bool                 open = false;
 
     counts = apr_pcalloc(c->pool, ((size_t) k->n_slices + 1)
                                   * sizeof(*counts));
+    slices = apr_palloc(c->pool, ((size_t) n + 1) * sizeof(*slices));
 
     for (i = 0; i < n; i++) {
         place.index = values[i].index;
         at = find_slice(&s, &values[i], &slice);
+        slices[i] = at;
         check_order(&s, at, last, open, values[i].node, &place);
 
         if (at < 0) {
@@ -497,4 +527,8 @@ hie_slice_check(check_t *c, const profile_t *p, const constraint_t *k,
     }
 
     check_counts(&s, counts, object, up);
+
+    for (slice = k->slices, at = 0; slice != NULL; slice = slice->next) {
+        check_inner(c, p, slice, at++, values, slices, n, object, up);
+    }
 }

@@ -334,6 +334,23 @@ ensure_slice(maker_t *m, hie_str_t id, hie_type_t type,
 }
 
 
+/* What a slice is one of: the element, or its slice "a" for "a/b". */
+static made_t *
+sliced_by(maker_t *m, made_t *element, hie_str_t slice)
+{
+    while (slice.len > 0 && slice.ptr[slice.len - 1] != '/') {
+        slice.len--;
+    }
+
+    if (slice.len == 0) {
+        return element;
+    }
+
+    slice.len--;
+    return find(m, join(m, element->id, ":", slice));
+}
+
+
 /* One step down; "valueQuantity" is value[x], sliced by its type. */
 static hie_rc_t
 step(maker_t *m, hie_str_t id, hie_str_t segment, bool last,
@@ -373,6 +390,11 @@ step(maker_t *m, hie_str_t id, hie_str_t segment, bool last,
 
     made = ensure(m, below, *type, e);
     if (slice.len > 0) {
+        made = sliced_by(m, made, slice);
+        if (made == NULL) {
+            return refuse(m, id, "it is a slice of one that is not known");
+        }
+
         rc = slice_of(m, made, name, e, id);
         if (rc != HIE_OK) {
             return rc;

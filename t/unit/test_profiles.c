@@ -30,6 +30,22 @@ profile(const char *name, const char *type, const char *elements)
 }
 
 
+/* A profile with a differential only. */
+static const char *
+derived(const char *name, const char *type, const char *base,
+        const char *elements)
+{
+    return apr_psprintf(tool_pool, "{'resourceType':'StructureDefinition',"
+                        "'url':'http://p/%s','type':'%s',"
+                        "'derivation':'constraint','baseDefinition':'%s',"
+                        "'differential':{'element':[%s]}}", name, type, base,
+                        elements);
+}
+
+
+#define R4  "http://hl7.org/fhir/StructureDefinition/"
+
+
 static void
 add(hie_validator_t *v, const char *text)
 {
@@ -230,6 +246,138 @@ test_slices_by_value(void **state)
            "structure Patient.identifier[1] (http://p/s#identifier)");
     expect(v, "Patient", "s", "'identifier':["
            "{'system':'http://a','value':'1'},{'system':'http://c'}]", "");
+}
+
+
+/* A slice that is sliced itself: by what its own slicing says. */
+static void
+test_slices_of_slices(void **state)
+{
+    static const char  slices[] =
+        "{'id':'Patient.identifier','path':'Patient.identifier','slicing':"
+        "{'discriminator':[{'type':'value','path':'system'}],"
+        "'rules':'open'}},"
+        "{'id':'Patient.identifier:a','path':'Patient.identifier',"
+        "'sliceName':'a','min':0,'max':'3','slicing':{'discriminator':"
+        "[{'type':'value','path':'use'}],'rules':'closed'}},"
+        "{'id':'Patient.identifier:a.system','path':"
+        "'Patient.identifier.system','min':1,'max':'1',"
+        "'fixedUri':'http://a'},"
+        "{'id':'Patient.identifier:a/old','path':'Patient.identifier',"
+        "'sliceName':'a/old','max':'1'},"
+        "{'id':'Patient.identifier:a/old.use','path':"
+        "'Patient.identifier.use','min':1,'fixedCode':'old'},"
+        "{'id':'Patient.identifier:a/old.value','path':"
+        "'Patient.identifier.value','min':1},"
+        "{'id':'Patient.identifier:a/usual','path':'Patient.identifier',"
+        "'sliceName':'a/usual','max':'1'},"
+        "{'id':'Patient.identifier:a/usual.use','path':"
+        "'Patient.identifier.use','min':1,'fixedCode':'usual'}";
+
+#define A(use)  "{'use':'" use "','system':'http://a'}"
+
+    int               i;
+    hie_validator_t  *v;
+
+    for (i = 0; i < 2; i++) {
+        v = with(i == 0 ? profile("s", "Patient", slices)
+                 : derived("s", "Patient", R4 "Patient", slices));
+        expect(v, "Patient", "s", "", "");
+        expect(v, "Patient", "s", "'identifier':[" A("usual") ",{'use':"
+               "'temp','system':'http://b'},{'use':'old','value':'1',"
+               "'system':'http://a'}]", "");
+        expect(v, "Patient", "s", "'identifier':[" A("old") "]",
+               "required Patient.identifier[0].value (http://p/s#min)");
+        expect(v, "Patient", "s", "'identifier':[" A("usual") ","
+               A("usual") "]", "structure Patient.identifier "
+               "(http://p/s#identifier:a/usual)");
+        expect(v, "Patient", "s", "'identifier':[" A("temp") "]",
+               "structure Patient.identifier[0] (http://p/s#identifier:a)");
+    }
+}
+
+
+static void
+test_ranges(void **state)
+{
+    static const struct {
+        const char  *element;
+        const char  *members;
+        const char  *rule;       /* or NULL */
+    } cases[] = {
+        { "'minValueDate':'2000-01-01'", "'birthDate':'1999-12-31'", "min" },
+        { "'minValueDate':'2000-01-01'", "'birthDate':'2000-01-01'", NULL },
+        { "'minValueDate':'2000-06-01'", "'birthDate':'2000'", NULL },
+        { "'minValueDate':'2000-06-01'", "'birthDate':'1999'", "min" },
+        { "'maxValueDate':'2000'", "'birthDate':'2000-12-31'", NULL },
+        { "'maxValueDate':'2000'", "'birthDate':'2001-01-01'", "max" },
+        { "'maxValueInteger':3", "'multipleBirthInteger':3", NULL },
+        { "'maxValueInteger':3", "'multipleBirthInteger':4", "max" },
+        { "'minValueInteger':3", "'multipleBirthInteger':2", "min" },
+        { "'minValueInteger':-3", "'multipleBirthInteger':-4", "min" },
+        { "'minValueInteger':3", "'multipleBirthBoolean':true", NULL },
+        { "'minValueDateTime':'2020-01-01T00:00:00Z'",
+          "'deceasedDateTime':'2020-01-01T00:30:00+01:00'", "min" },
+        { "'minValueDateTime':'2020-01-01T00:00:00Z'",
+          "'deceasedDateTime':'2020-01-01T01:00:00+01:00'", NULL }
+    };
+
+    size_t            i;
+    const char       *name, *found, *wanted;
+    hie_validator_t  *v;
+
+    for (i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+        name = strstr(cases[i].members, "birthDate") != NULL ? "birthDate"
+               : strstr(cases[i].members, "Birth") != NULL
+               ? "multipleBirth[x]" : "deceased[x]";
+        v = with(profile("r", "Patient", apr_psprintf(tool_pool,
+            "{'id':'Patient.%s','path':'Patient.%s',%s}", name, name,
+            cases[i].element)));
+        wanted = cases[i].rule == NULL ? "" : apr_psprintf(tool_pool,
+            "value Patient.%.*s (http://p/r#%sValue)",
+            (int) strcspn(name, "["), name, cases[i].rule);
+        found = tool_issues(v, claim("Patient", "r", cases[i].members),
+                            FLAGS);
+        if (strcmp(found, wanted) != 0) {
+            fail_msg("%s, %s: %s", cases[i].element, cases[i].members,
+                     found);
+        }
+    }
+}
+
+
+#define UNIT(v, u)  "'valueQuantity':{'value':" v ",'system':"                \
+                    "'http://unitsofmeasure.org','code':'" u "'}"
+#define STATUS      "'status':'final','code':{'text':'c'}"
+
+
+static void
+test_ranges_with_units(void **state)
+{
+    hie_validator_t  *v;
+
+    v = with(profile("q", "Observation",
+        "{'id':'Observation.value[x]','path':'Observation.value[x]',"
+        "'minValueQuantity':{'value':1.5,'system':'http://unitsofmeasure.org'"
+        ",'code':'kg'},'maxValueQuantity':{'value':200,'system':"
+        "'http://unitsofmeasure.org','code':'kg'}}"));
+    expect(v, "Observation", "q", STATUS "," UNIT("1500", "g"), "");
+    expect(v, "Observation", "q", STATUS "," UNIT("1499.9", "g"),
+           "value Observation.value (http://p/q#minValue)");
+    expect(v, "Observation", "q", STATUS "," UNIT("201", "kg"),
+           "value Observation.value (http://p/q#maxValue)");
+    expect(v, "Observation", "q", STATUS "," UNIT("1", "cm"), "");
+    expect(v, "Observation", "q", STATUS ",'valueQuantity':{'value':1}", "");
+    expect(v, "Observation", "q", STATUS ",'valueString':'a'", "");
+
+    v = with(profile("t", "Observation",
+        "{'id':'Observation.value[x]','path':'Observation.value[x]',"
+        "'minValueTime':'08:00:00','maxValueTime':'17:30:00'}"));
+    expect(v, "Observation", "t", STATUS ",'valueTime':'17:30:00'", "");
+    expect(v, "Observation", "t", STATUS ",'valueTime':'07:59:59.9'",
+           "value Observation.value (http://p/t#minValue)");
+    expect(v, "Observation", "t", STATUS ",'valueTime':'17:30:00.1'",
+           "value Observation.value (http://p/t#maxValue)");
 }
 
 
@@ -492,26 +640,15 @@ test_refused(void **state)
         "{'id':'Patient.name','path':'Patient.name','slicing':{"
         "'discriminator':[{'type':'x','path':'a'}]}}"),
         "StructureDefinition.snapshot.element[1].slicing");
+    expect_refused(profile("a", "Patient",
+        "{'id':'Patient.identifier','path':'Patient.identifier','slicing':"
+        "{'discriminator':[{'type':'value','path':'system'}]}},"
+        "{'id':'Patient.identifier:a/b','path':'Patient.identifier'}"),
+        "StructureDefinition.snapshot.element[2].id");
     expect_refused("{'resourceType':'ValueSet','url':'http://a'}",
                    "ValueSet");
     expect_refused("{'resourceType':'CodeSystem'}", "CodeSystem.url");
 }
-
-
-/* A profile with a differential only. */
-static const char *
-derived(const char *name, const char *type, const char *base,
-        const char *elements)
-{
-    return apr_psprintf(tool_pool, "{'resourceType':'StructureDefinition',"
-                        "'url':'http://p/%s','type':'%s',"
-                        "'derivation':'constraint','baseDefinition':'%s',"
-                        "'differential':{'element':[%s]}}", name, type, base,
-                        elements);
-}
-
-
-#define R4  "http://hl7.org/fhir/StructureDefinition/"
 
 
 /* What is not named is as in R4; what is above is made. */
@@ -746,6 +883,9 @@ main(void)
         cmocka_unit_test(test_fixed_and_types),
         cmocka_unit_test(test_type_profiles),
         cmocka_unit_test(test_slices_by_value),
+        cmocka_unit_test(test_slices_of_slices),
+        cmocka_unit_test(test_ranges),
+        cmocka_unit_test(test_ranges_with_units),
         cmocka_unit_test(test_slices_below_a_pattern),
         cmocka_unit_test(test_slices_by_type),
         cmocka_unit_test(test_slices_by_others),
