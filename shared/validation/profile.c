@@ -612,7 +612,10 @@ compile(hie_validator_t *v, profile_t *p, hie_error_t *err)
          x.element != HIE_NODE_NONE;
          x.element = hie_doc_next(p->doc, x.element), x.index++)
     {
-        if (compile_element(&x) != HIE_OK) {
+        if (x.index == HIE_PROFILE_ELEMENTS_MAX
+            ? refuse(&x, "id", "there are too many elements") != HIE_OK
+            : compile_element(&x) != HIE_OK)
+        {
             p->root = NULL;
             return HIE_INVALID;
         }

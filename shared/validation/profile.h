@@ -10,6 +10,9 @@
 
 #define NO_LIMIT  UINT32_MAX
 
+/* Of one snapshot; the largest that are published have some 2000. */
+#define HIE_PROFILE_ELEMENTS_MAX  10000
+
 typedef struct profile_t  profile_t;
 
 /* One of ElementDefinition.type. */

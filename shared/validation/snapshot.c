@@ -17,6 +17,9 @@
 #define DEPTH       200
 #define LEVELS_MAX  30
 
+/* Of all that a validator makes; what others wrote may ask for much. */
+#define BYTES_MAX   ((size_t) 64 * 1024 * 1024)
+
 typedef struct {
     hie_str_t  name;
     hie_str_t  raw;              /* JSON */
@@ -26,6 +29,7 @@ typedef struct {
 typedef struct {
     hie_str_t            id;
     apr_array_header_t  *members;
+    bool                 said;   /* by the differential */
 } made_t;
 
 typedef struct {
@@ -104,7 +108,7 @@ quoted(maker_t *m, hie_str_t s)
 static made_t *
 make(maker_t *m, hie_str_t id)
 {
-    made_t  *made = apr_palloc(m->pool, sizeof(*made));
+    made_t  *made = apr_pcalloc(m->pool, sizeof(*made));
 
     made->id = id;
     made->members = apr_array_make(m->pool, 8, sizeof(member_t));
@@ -187,11 +191,14 @@ set_types(maker_t *m, made_t *made, const hie_element_t *e, bool all)
 }
 
 
-/* The path is the type's name where that is defined in place. */
+/* The path is the type's name where that is defined in place. What R4 says of
+ * how many there are is not repeated for a slice, of which it does not say
+ * it. */
 static void
 set_base(maker_t *m, made_t *made, hie_type_t type, const hie_element_t *e)
 {
     hie_buf_t               b;
+    const char             *min, *max;
     const hie_type_info_t  *t = &hie_types[e->type];
 
     hie_buf_init(&b, m->pool, 128);
@@ -202,14 +209,14 @@ set_base(maker_t *m, made_t *made, hie_type_t type, const hie_element_t *e)
                      e->stem_len, e->name);
     }
 
-    hie_buf_addf(&b, ",\"min\":%d,\"max\":\"", e->min);
-    if (e->max == 0) {
-        hie_buf_addz(&b, "*\"}");
-    } else {
-        hie_buf_addf(&b, "%d\"}", e->max);
-    }
-
+    min = apr_psprintf(m->pool, "%d", e->min);
+    max = e->max == 0 ? "\"*\"" : apr_psprintf(m->pool, "\"%d\"", e->max);
+    hie_buf_addf(&b, ",\"min\":%s,\"max\":%s}", min, max);
     set(made, HIE_STR("base"), hie_buf_str(&b));
+    if (memchr(made->id.ptr, ':', made->id.len) == NULL) {
+        set(made, HIE_STR("min"), hie_str(min));
+        set(made, HIE_STR("max"), hie_str(max));
+    }
 }
 
 
@@ -469,13 +476,18 @@ limit_of(const made_t *made, const char *name, uint64_t otherwise)
 }
 
 
-/* A profile may say less or the same of how many there are, not more. */
+/* A profile may narrow how many there are, not widen. */
 static hie_rc_t
 lay_over(maker_t *m, made_t *made, const hie_doc_t *d, hie_node_t element)
 {
     uint64_t  min = limit_of(made, "min", 0);
     uint64_t  max = limit_of(made, "max", UINT64_MAX);
 
+    if (made->said) {
+        return refuse(m, made->id, "it is there twice");
+    }
+
+    made->said = true;
     merge(m, made, d, element);
     if (limit_of(made, "min", 0) < min) {
         return refuse(m, made->id, "its min is less than that of the base");
@@ -521,6 +533,10 @@ take_differential(maker_t *m, const hie_doc_t *d)
         rc = walk(m, id_of(m, d, n), &made);
         if (rc == HIE_OK) {
             rc = lay_over(m, made, d, n);
+        }
+
+        if (rc == HIE_OK && m->list->nelts > HIE_PROFILE_ELEMENTS_MAX) {
+            rc = refuse(m, made->id, "there are too many elements");
         }
 
         m->index++;
@@ -571,6 +587,7 @@ write_snapshot(maker_t *m)
     }
 
     hie_buf_addz(&b, "]}}");
+    m->v->made += b.len;
     return hie_doc_parse(m->v->pool, hie_buf_str(&b), DEPTH,
                          (hie_doc_t **) &m->p->doc, m->err);
 }
@@ -637,7 +654,7 @@ hie_profile_snapshot(hie_validator_t *v, profile_t *p, hie_error_t *err)
     hie_rc_t          rc;
     made_t           *root;
     maker_t           m = { .v = v, .p = p, .err = err };
-    const hie_doc_t  *base, *d = p->doc;
+    const hie_doc_t  *base = NULL, *d = p->doc;
 
     if (!p->differential) {
         return HIE_OK;
@@ -656,7 +673,10 @@ hie_profile_snapshot(hie_validator_t *v, profile_t *p, hie_error_t *err)
     m.list = apr_array_make(m.pool, 64, sizeof(made_t *));
     m.by_id = apr_hash_make(m.pool);
 
-    rc = base_of(&m, &base);
+    rc = v->made < BYTES_MAX ? base_of(&m, &base)
+         : hie_fail(err, HIE_INVALID, "StructureDefinition.differential",
+                    "%.*s: the snapshots of all profiles are too large",
+                    (int) (p->url.len < 160 ? p->url.len : 160), p->url.ptr);
     if (rc == HIE_OK && base != NULL) {
         take_base(&m, base);
     } else if (rc == HIE_OK) {

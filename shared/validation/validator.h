@@ -27,6 +27,7 @@ struct hie_validator_t {
     apr_hash_t               *profiles;   /* canonical: profile_t */
     apr_hash_t               *sets;       /* canonical: loaded_set_t */
     apr_hash_t               *systems;    /* canonical: hie_doc_t */
+    size_t                    made;       /* bytes of snapshots */
 };
 
 void

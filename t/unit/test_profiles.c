@@ -748,12 +748,14 @@ test_differentials_refused(void **state)
         { "{'id':'Patient.name:a'}", "not sliced" },
         { "{'id':'Patient.extension:a.url'}", "slice that is not known" },
         { "{'id':'Patient.contact','min':2,'max':'1'}", "more than its max" },
-        { "{'id':'Patient.gender','max':'2'},"
-          "{'id':'Patient.gender','max':'3'}", "more than that of the base" }
+        { "{'id':'Patient.gender','max':'2'}", "more than that of the base" },
+        { "{'id':'Patient.link.other','min':0}", "less than that of the" },
+        { "{'id':'Patient.gender'},{'id':'Patient.gender'}", "there twice" }
     };
 
     hie_validator_t  *v;
     hie_error_t       err;
+    hie_buf_t         many;
     size_t            i;
 
     for (i = 0; i < sizeof(wrong) / sizeof(wrong[0]); i++) {
@@ -767,6 +769,19 @@ test_differentials_refused(void **state)
             fail_msg("%s: %s: %s", wrong[i].element, err.where, err.detail);
         }
     }
+
+    /* more than is published anywhere */
+    hie_buf_init(&many, tool_pool, 1 << 20);
+    hie_buf_addz(&many, "{'id':'Patient.extension'}");
+    for (i = 0; i < 10000; i++) {
+        hie_buf_addf(&many, ",{'id':'Patient.extension:%d'}", (int) i);
+    }
+
+    v = hie_validator_create(tool_pool, NULL);
+    add(v, derived("a", "Patient", R4 "Patient",
+                   hie_str_z(tool_pool, hie_buf_str(&many))));
+    assert_int_equal(hie_validator_ready(v, &err), HIE_INVALID);
+    assert_non_null(strstr(err.detail, "too many"));
 
     /* what they are derived from */
     v = hie_validator_create(tool_pool, NULL);
