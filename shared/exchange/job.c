@@ -395,7 +395,7 @@ hie_jobs_serve(hie_job_t **jobs, int n)
     hie_rc_t  *rcs;
 
     /* They came within a moment, the first one first. */
-    hie_store_deadline(time_left(jobs[0]));
+    hie_store_deadline(hie_job_time_left(jobs[0]));
     rcs = apr_palloc(jobs[0]->pool, sizeof(*rcs) * (size_t) n);
     for (i = 0; i < n; i++) {
         hie_request_base_url(jobs[i]);

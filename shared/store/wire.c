@@ -406,10 +406,9 @@ run_late(hie_conn_t *c, hie_op_t *ops, int n, int64_t deadline, hie_rc_t *rc,
     hie_wire_t    wire;
     hie_params_t  params;
 
-    params.n = 1;
-    params.value[0] = text;
-    params.length[0] = apr_snprintf(text, sizeof(text), "%d",
-                                    left > 10 ? left : 10);
+    apr_snprintf(text, sizeof(text), "%d", left > 10 ? left : 10);
+    hie_params_init(&params, NULL);
+    hie_params_str(&params, hie_str(text));
     hie_store_stmt(&limit, "SELECT set_config('statement_timeout', $1::text,"
                    " true)");
     all[0] = (hie_op_t) { &limit, &params, NULL };
