@@ -4,6 +4,7 @@
 
 #include "base/private.h"
 
+#include <endian.h>
 #include <errno.h>
 #include <pthread.h>
 #include <stdlib.h>
@@ -170,8 +171,20 @@ sip_update(sip_t *s, const void *ptr, size_t len)
 {
     const unsigned char  *p = ptr;
     size_t                i;
+    int                   shift;
+    uint64_t              word;
 
-    for (i = 0; i < len; i++) {
+    /* eight bytes at a time, at whatever place of a word they begin */
+    shift = (int) (s->len % 8 * 8);
+    for (i = 0; len - i >= 8; i += 8) {
+        memcpy(&word, p + i, 8);
+        word = le64toh(word);
+        sip_word(s, s->tail | word << shift);
+        s->tail = shift > 0 ? word >> (64 - shift) : 0;
+        s->len += 8;
+    }
+
+    for ( ; i < len; i++) {
         s->tail |= (uint64_t) p[i] << (s->len % 8 * 8);
         if (++s->len % 8 == 0) {
             sip_word(s, s->tail);

@@ -448,6 +448,30 @@ test_hash(void **state)
 }
 
 
+/* Wherever the words of eight bytes begin, the value is the same. */
+static void
+test_hash_places(void **state)
+{
+    char       text[40], whole[42];
+    size_t     i;
+    hie_str_t  parts[2];
+
+    for (i = 0; i < sizeof(text); i++) {
+        text[i] = (char) (i * 7 + 1);
+    }
+
+    for (i = 0; i <= sizeof(text); i++) {
+        parts[0] = (hie_str_t) { text, i };
+        parts[1] = (hie_str_t) { text + i, sizeof(text) - i };
+        memcpy(whole, text, i);
+        whole[i] = '\xff';
+        memcpy(whole + i + 1, text + i, sizeof(text) - i);
+        whole[41] = '\xff';
+        assert_true(hie_hash64_parts(parts, 2) == hie_hash64(whole, 42));
+    }
+}
+
+
 static void
 test_crc32c(void **state)
 {
@@ -782,6 +806,7 @@ main(void)
         cmocka_unit_test(test_ulid_fork),
         cmocka_unit_test(test_random),
         cmocka_unit_test(test_hash),
+        cmocka_unit_test(test_hash_places),
         cmocka_unit_test(test_crc32c),
         cmocka_unit_test(test_time),
         cmocka_unit_test(test_moments),
