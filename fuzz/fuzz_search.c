@@ -1,7 +1,8 @@
 /*
- * A search parameter from bytes: "Type,Type?name=value", taken as it stands;
- * _sort, _include, _revinclude and _filter too. What is accepted has values in
- * order; what is not says why.
+ * A resource from bytes, to be found by its values, and if it is a
+ * SearchParameter to be served. Or a search parameter: "Type,Type?name=value",
+ * taken as it stands; _sort, _include, _revinclude and _filter too. What is
+ * accepted has values in order; what is not says why.
  */
 
 #include <stdlib.h>
@@ -157,6 +158,60 @@ one(hie_search_t *s, const hie_type_t *types, int n, hie_str_t name,
 }
 
 
+/* Keys are sorted, and none is there twice. */
+static void
+look_at_values(const hie_search_values_t *x)
+{
+    int  i;
+
+    for (i = 1; i < x->n_tokens; i++) {
+        require(x->tokens[i - 1] < x->tokens[i]);
+    }
+
+    for (i = 0; i < x->n_terms; i++) {
+        require(x->terms[i].value.len > 0
+                && x->terms[i].value.len <= HIE_SEARCH_TEXT_MAX);
+        require(i == 0 || x->terms[i - 1].key < x->terms[i].key);
+    }
+
+    for (i = 0; i < x->n_dates; i++) {
+        require(x->dates[i].low < x->dates[i].high);
+    }
+}
+
+
+static void
+resource(hie_search_t *s, hie_str_t json, apr_pool_t *pool)
+{
+    hie_rc_t              rc;
+    hie_str_t             name;
+    hie_doc_t            *d;
+    hie_type_t            type;
+    hie_error_t           err = { .rc = 0 };
+    hie_search_values_t   x;
+
+    if (hie_doc_parse(pool, json, 50, &d, &err) != HIE_OK) {
+        return;
+    }
+
+    name = hie_doc_get(d, 0, "resourceType", pool);
+    type = hie_type_find(name);
+    rc = hie_search_index(s, d, type, HIE_STR("http://h.example/fhir"), pool,
+                          &x, &err);
+    require(rc == HIE_OK || err.detail[0] != '\0');
+    if (rc == HIE_OK) {
+        look_at_values(&x);
+    }
+
+    if (type == HIE_TYPE_SearchParameter) {
+        s = hie_search_create(pool, NULL);
+        rc = hie_search_add(s, d, pool, &err);
+        require(rc == HIE_OK || err.detail[0] != '\0');
+        (void) hie_search_index(s, d, type, HIE_STR(""), pool, &x, &err);
+    }
+}
+
+
 int
 LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
@@ -176,6 +231,12 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     }
 
     pool = hie_pool_create(NULL, "fuzz");
+    if (size > 0 && data[0] == '{') {
+        resource(s, (hie_str_t) { (const char *) data, size }, pool);
+        apr_pool_destroy(pool);
+        return 0;
+    }
+
     names = hie_str_split((hie_str_t) { (const char *) data, size }, '?',
                           &name);
     name = hie_str_split(name, '=', &value);

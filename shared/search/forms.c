@@ -35,20 +35,41 @@ hie_forms_join(apr_pool_t *pool, hie_str_t a, const char *between,
 }
 
 
-/* R4 section 3.1.1.4.10: "system|code", "|code" without a system, "code" in
- * whatever system, "system|" of whatever code. */
-void
-hie_forms_code(hie_indexer_t *ix, hie_str_t system, hie_str_t code,
-               hie_form_fn *fn)
+/* Joined for as long as a call; most are short. */
+typedef struct {
+    char  room[256];
+} joined_t;
+
+static hie_str_t
+join(joined_t *j, apr_pool_t *pool, hie_str_t a, const char *between,
+     hie_str_t b)
 {
-    if (code.len > 0) {
-        fn(ix, code);
-        fn(ix, hie_forms_join(ix->pool, system, "|", code));
+    size_t  n = strlen(between);
+
+    if (a.len + n + b.len > sizeof(j->room)) {
+        return hie_forms_join(pool, a, between, b);
     }
 
-    if (system.len > 0) {
-        fn(ix, hie_forms_join(ix->pool, system, "|", HIE_STR_NONE));
+    if (a.len > 0) {
+        memcpy(j->room, a.ptr, a.len);
     }
+
+    memcpy(j->room + a.len, between, n);
+    if (b.len > 0) {
+        memcpy(j->room + a.len + n, b.ptr, b.len);
+    }
+
+    return (hie_str_t) { j->room, a.len + n + b.len };
+}
+
+
+uint64_t
+hie_forms_key(apr_pool_t *pool, uint32_t param, uint64_t first, hie_str_t a,
+              const char *between, hie_str_t b)
+{
+    joined_t  j;
+
+    return hie_search_form_key(param, first, join(&j, pool, a, between, b));
 }
 
 
@@ -59,50 +80,185 @@ get(hie_indexer_t *ix, const hie_fhirpath_item_t *item, const char *name)
 }
 
 
-static void
-coding(hie_indexer_t *ix, const hie_doc_t *d, hie_node_t n, hie_code_fn *fn)
+/*
+ * What is said: codes and words.
+ */
+
+static bool
+is_element(const hie_fhirpath_item_t *item)
 {
-    fn(ix, hie_doc_get(d, n, "system", ix->pool),
-       hie_doc_get(d, n, "code", ix->pool));
+    return item->kind == HIE_FHIRPATH_NODE
+           && hie_types[item->type].kind != HIE_KIND_PRIMITIVE;
 }
 
 
-void
-hie_forms_codes(hie_indexer_t *ix, const hie_fhirpath_item_t *item,
-                hie_code_fn *fn)
+static void
+add_code(hie_indexer_t *ix, hie_said_t *said, const hie_doc_t *d, hie_node_t n,
+         const char *system, const char *code)
 {
-    hie_node_t  c;
+    hie_code_t  *c = &said->codes[said->n_codes++];
 
-    if (item->kind != HIE_FHIRPATH_NODE
-        || hie_types[item->type].kind == HIE_KIND_PRIMITIVE)
-    {
-        fn(ix, HIE_STR_NONE, hie_fhirpath_text(item, ix->pool));
-        return;
+    c->system = system != NULL ? hie_doc_get(d, n, system, ix->pool)
+                               : HIE_STR_NONE;
+    c->code = hie_doc_get(d, n, code, ix->pool);
+}
+
+
+static void
+read_codes(hie_indexer_t *ix, const hie_fhirpath_item_t *item, hie_said_t *said)
+{
+    hie_node_t        list, c;
+    const hie_doc_t  *d = item->doc;
+
+    said->n_codes = 0;
+    if (item->type != HIE_TYPE_CodeableConcept) {
+        said->codes = apr_palloc(ix->pool, sizeof(*said->codes));
     }
 
     switch (item->type) {
     case HIE_TYPE_CodeableConcept:
-        for (c = hie_doc_first(item->doc, hie_doc_member(item->doc, item->node,
-                                                         "coding"));
-             c != HIE_NODE_NONE;
-             c = hie_doc_next(item->doc, c))
+        list = hie_doc_member(d, item->node, "coding");
+        said->codes = apr_palloc(ix->pool, sizeof(*said->codes)
+                                           * (hie_doc_count(d, list) + 1));
+        for (c = hie_doc_first(d, list); c != HIE_NODE_NONE;
+             c = hie_doc_next(d, c))
         {
-            coding(ix, item->doc, c, fn);
+            add_code(ix, said, d, c, "system", "code");
         }
 
         return;
 
+    case HIE_TYPE_Reference:
+        return;                  /* it has words only */
+
     case HIE_TYPE_Identifier:
-        fn(ix, get(ix, item, "system"), get(ix, item, "value"));
+        add_code(ix, said, d, item->node, "system", "value");
         return;
 
     case HIE_TYPE_ContactPoint:
-        fn(ix, HIE_STR_NONE, get(ix, item, "value"));
+        add_code(ix, said, d, item->node, NULL, "value");
         return;
 
     default:
-        coding(ix, item->doc, item->node, fn);
+        add_code(ix, said, d, item->node, "system", "code");
         return;
+    }
+}
+
+
+/* Read once for all parameters: what comes by the same element comes soon
+ * after. */
+const hie_said_t *
+hie_forms_codes(hie_indexer_t *ix, const hie_fhirpath_item_t *item)
+{
+    hie_said_t  *said;
+
+    if (!is_element(item)) {
+        said = &ix->said[0];
+        said->d = NULL;
+        said->n_codes = 1;
+        said->n_words = 0;
+        said->codes = apr_palloc(ix->pool, sizeof(*said->codes));
+        said->codes[0].system = HIE_STR_NONE;
+        said->codes[0].code = hie_fhirpath_text(item, ix->pool);
+        return said;
+    }
+
+    said = &ix->said[item->node % HIE_SEARCH_SAID];
+    if (said->d != item->doc || said->node != item->node) {
+        said->d = item->doc;
+        said->node = item->node;
+        said->n_words = -1;
+        read_codes(ix, item, said);
+    }
+
+    return said;
+}
+
+
+static void
+say(hie_indexer_t *ix, hie_said_t *said, const hie_doc_t *d, hie_node_t n,
+    const char *name)
+{
+    hie_str_t  words;
+
+    words = hie_doc_get(d, n, name, ix->pool);
+    if (words.len > 0) {
+        words = hie_search_limit(hie_fhir_normalize(ix->pool, words));
+    }
+
+    if (words.len > 0) {
+        said->words[said->n_words++] = words;
+    }
+}
+
+
+static void
+read_words(hie_indexer_t *ix, const hie_fhirpath_item_t *item, hie_said_t *said)
+{
+    hie_node_t        list, c;
+    const hie_doc_t  *d = item->doc;
+
+    list = item->type == HIE_TYPE_CodeableConcept
+           ? hie_doc_member(d, item->node, "coding") : HIE_NODE_NONE;
+    said->n_words = 0;
+    said->words = apr_palloc(ix->pool, sizeof(*said->words)
+                                       * (hie_doc_count(d, list) + 1));
+
+    switch (item->type) {
+    case HIE_TYPE_CodeableConcept:
+        say(ix, said, d, item->node, "text");
+        for (c = hie_doc_first(d, list); c != HIE_NODE_NONE;
+             c = hie_doc_next(d, c))
+        {
+            say(ix, said, d, c, "display");
+        }
+
+        return;
+
+    case HIE_TYPE_Coding:
+    case HIE_TYPE_Reference:
+        say(ix, said, d, item->node, "display");
+        return;
+
+    case HIE_TYPE_Identifier:
+        say(ix, said, d, hie_doc_member(d, item->node, "type"), "text");
+        return;
+
+    default:
+        return;
+    }
+}
+
+
+const hie_said_t *
+hie_forms_words(hie_indexer_t *ix, const hie_fhirpath_item_t *item)
+{
+    hie_said_t  *said;
+
+    said = (hie_said_t *) hie_forms_codes(ix, item);
+    if (said->n_words < 0) {
+        read_words(ix, item, said);
+    }
+
+    return said;
+}
+
+
+/* R4 section 3.1.1.4.10: "system|code", "|code" without a system, "code" in
+ * whatever system, "system|" of whatever code. */
+void
+hie_forms_code(hie_indexer_t *ix, const hie_code_t *c, hie_form_fn *fn)
+{
+    joined_t  j;
+
+    if (c->code.len > 0) {
+        fn(ix, c->code);
+        fn(ix, join(&j, ix->pool, c->system, "|", c->code));
+    }
+
+    if (c->system.len > 0) {
+        fn(ix, join(&j, ix->pool, c->system, "|", HIE_STR_NONE));
     }
 }
 
@@ -145,11 +301,13 @@ static void
 local_forms(hie_indexer_t *ix, hie_str_t type, hie_str_t id, hie_form_fn *fn,
             hie_target_fn *target)
 {
+    joined_t  j;
+
     if (target != NULL) {
         target(ix, type, id);
     } else {
-        fn(ix, hie_forms_join(ix->pool, HIE_STR("/"), "", id));
-        fn(ix, hie_forms_join(ix->pool, type, "/", id));
+        fn(ix, join(&j, ix->pool, HIE_STR("/"), "", id));
+        fn(ix, join(&j, ix->pool, type, "/", id));
     }
 }
 
@@ -196,6 +354,10 @@ put_prefixed(hie_indexer_t *ix, hie_str_t system, hie_str_t value,
              hie_form_fn *fn)
 {
     hie_str_t  prefixed;
+
+    if (system.len == 0 && value.len == 0) {
+        return;
+    }
 
     prefixed = hie_forms_join(ix->pool, HIE_STR("identifier:"), "", system);
     if (value.len > 0) {
@@ -254,60 +416,5 @@ hie_forms_reference(hie_indexer_t *ix, const hie_fhirpath_item_t *item,
 
     } else if (hie_forms_canonical(item)) {
         canonical_forms(ix, hie_fhirpath_text(item, ix->pool), fn);
-    }
-}
-
-
-/*
- * Words.
- */
-
-static void
-say(hie_indexer_t *ix, const hie_doc_t *d, hie_node_t n, const char *name,
-    hie_words_fn *fn)
-{
-    hie_str_t  words;
-
-    words = hie_fhir_normalize(ix->pool, hie_doc_get(d, n, name, ix->pool));
-    if (words.len > 0) {
-        fn(ix, words);
-    }
-}
-
-
-void
-hie_forms_words(hie_indexer_t *ix, const hie_fhirpath_item_t *item,
-                hie_words_fn *fn)
-{
-    hie_node_t        c;
-    const hie_doc_t  *d = item->doc;
-
-    if (item->kind != HIE_FHIRPATH_NODE) {
-        return;
-    }
-
-    switch (item->type) {
-    case HIE_TYPE_CodeableConcept:
-        say(ix, d, item->node, "text", fn);
-        for (c = hie_doc_first(d, hie_doc_member(d, item->node, "coding"));
-             c != HIE_NODE_NONE;
-             c = hie_doc_next(d, c))
-        {
-            say(ix, d, c, "display", fn);
-        }
-
-        return;
-
-    case HIE_TYPE_Coding:
-    case HIE_TYPE_Reference:
-        say(ix, d, item->node, "display", fn);
-        return;
-
-    case HIE_TYPE_Identifier:
-        say(ix, d, hie_doc_member(d, item->node, "type"), "text", fn);
-        return;
-
-    default:
-        return;
     }
 }

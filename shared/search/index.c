@@ -117,19 +117,52 @@ settle(apr_array_header_t *a, int (*compare)(const void *, const void *))
     char    *elts;
     size_t   size;
 
+    if (a->nelts < 2) {
+        return a->nelts;
+    }
+
     elts = a->elts;
     size = (size_t) a->elt_size;
     qsort(elts, (size_t) a->nelts, size, compare);
 
-    for (i = 0, kept = 0; i < a->nelts; i++) {
-        if (kept > 0 && compare(elts + (size_t) (kept - 1) * size,
-                                elts + (size_t) i * size) == 0)
+    for (i = 1, kept = 1; i < a->nelts; i++) {
+        if (compare(elts + (size_t) (kept - 1) * size,
+                    elts + (size_t) i * size) != 0)
         {
-            continue;
+            memmove(elts + (size_t) kept++ * size, elts + (size_t) i * size,
+                    size);
+        }
+    }
+
+    return kept;
+}
+
+
+/* A few numbers are put in order faster than qsort() is called. */
+static int
+settle_keys(apr_array_header_t *a)
+{
+    int        i, k, kept;
+    uint64_t   key;
+    uint64_t  *keys;
+
+    if (a->nelts > 64) {
+        return settle(a, compare_u64);
+    }
+
+    keys = (uint64_t *) a->elts;
+    for (i = 0, kept = 0; i < a->nelts; i++) {
+        key = keys[i];
+        for (k = kept; k > 0 && keys[k - 1] > key; k--) {
+            /* void */
         }
 
-        memmove(elts + (size_t) kept++ * size, elts + (size_t) i * size,
-                size);
+        if (k == 0 || keys[k - 1] != key) {
+            memmove(&keys[k + 1], &keys[k],
+                    sizeof(*keys) * (size_t) (kept - k));
+            keys[k] = key;
+            kept++;
+        }
     }
 
     return kept;
@@ -156,15 +189,15 @@ add_first(hie_indexer_t *ix, hie_str_t form)
 
 /* Rows stand in the slot of the code, and its system beside them. */
 static void
-add_code(hie_indexer_t *ix, hie_str_t system, hie_str_t code)
+add_code(hie_indexer_t *ix, const hie_code_t *c)
 {
     int  n;
 
     n = ix->firsts->nelts;
-    ix->slot = hie_search_key(ix->param->key, code);
-    ix->scope = system.len > 0 ? hie_search_text_key(system) : 0;
-    hie_forms_code(ix, system, code, add_first);
-    if (code.len > 0) {
+    ix->slot = hie_search_key(ix->param->key, c->code);
+    ix->scope = c->system.len > 0 ? hie_search_text_key(c->system) : 0;
+    hie_forms_code(ix, c, add_first);
+    if (c->code.len > 0) {
         APR_ARRAY_IDX(ix->firsts, n, hie_first_t).rows = true;
     }
 }
@@ -182,17 +215,23 @@ add_form(hie_indexer_t *ix, hie_str_t form)
 
 
 static void
-take_firsts(hie_indexer_t *ix, hie_search_kind_t kind,
-            const hie_fhirpath_list_t *list)
+take_firsts(hie_indexer_t *ix, hie_search_kind_t kind)
 {
-    size_t  i;
+    int                         i, k;
+    const hie_said_t           *said;
+    const hie_fhirpath_item_t  *item;
 
     apr_array_clear(ix->firsts);
-    for (i = 0; i < list->n; i++) {
+    for (i = 0; i < ix->parts[0]->nelts; i++) {
+        item = &APR_ARRAY_IDX(ix->parts[0], i, hie_fhirpath_item_t);
         if (kind == HIE_SEARCH_REFERENCE) {
-            hie_forms_reference(ix, &list->items[i], add_form, NULL);
-        } else {
-            hie_forms_codes(ix, &list->items[i], add_code);
+            hie_forms_reference(ix, item, add_form, NULL);
+            continue;
+        }
+
+        said = hie_forms_codes(ix, item);
+        for (k = 0; k < said->n_codes; k++) {
+            add_code(ix, &said->codes[k]);
         }
     }
 }
@@ -208,13 +247,14 @@ makes_rows(hie_search_kind_t kind)
 
 /* Of three parts, the second and third are the ends of one range. */
 static void
-take_parts(hie_indexer_t *ix, const hie_search_plan_t *plan,
-           const hie_fhirpath_list_t *values)
+take_parts(hie_indexer_t *ix, const hie_search_plan_t *plan)
 {
-    int           f;
-    size_t        i;
-    hie_first_t  *first;
+    int                         f, i;
+    hie_first_t                *first;
+    const hie_fhirpath_item_t  *second, *third;
 
+    second = (const hie_fhirpath_item_t *) ix->parts[1]->elts;
+    third = (const hie_fhirpath_item_t *) ix->parts[2]->elts;
     for (f = 0; f < ix->firsts->nelts; f++) {
         first = &APR_ARRAY_IDX(ix->firsts, f, hie_first_t);
         if (!first->rows && makes_rows(plan->parts[1].kind)) {
@@ -225,12 +265,12 @@ take_parts(hie_indexer_t *ix, const hie_search_plan_t *plan,
         ix->scope = first->scope;
         ix->form = first->form;
         if (plan->n_parts == 3) {
-            hie_search_window(ix, &values[1].items[0], &values[2].items[0]);
+            hie_search_window(ix, second, third);
             continue;
         }
 
-        for (i = 0; i < values[1].n; i++) {
-            hie_search_take(ix, plan->parts[1].kind, &values[1].items[i]);
+        for (i = 0; i < ix->parts[1]->nelts; i++) {
+            hie_search_take(ix, plan->parts[1].kind, &second[i]);
         }
     }
 
@@ -241,84 +281,155 @@ take_parts(hie_indexer_t *ix, const hie_search_plan_t *plan,
 
 /* Where the data does not fit the expression, it has no value. */
 static hie_rc_t
-values_of(hie_indexer_t *ix, const hie_fhirpath_t *program,
-          const hie_fhirpath_item_t *of, hie_fhirpath_list_t *out,
-          hie_error_t *err)
+evaluate(hie_indexer_t *ix, const hie_fhirpath_t *program,
+         const hie_fhirpath_item_t *of, hie_fhirpath_list_t *out)
 {
-    hie_rc_t  rc;
+    hie_rc_t     rc;
+    hie_error_t  inner;
 
-    rc = hie_fhirpath_eval(program, &ix->env, of, out, err);
+    rc = hie_fhirpath_eval(program, &ix->env, of, out, &inner);
     if (rc == HIE_INVALID) {
         out->n = 0;
         return HIE_OK;
     }
 
-    return rc;
+    return rc == HIE_OK
+           ? rc : hie_fail(ix->err, rc, "", "search parameter \"%s\": %s",
+                           ix->param->code, inner.detail);
 }
 
 
 static hie_rc_t
-take_composite(hie_indexer_t *ix, const hie_search_plan_t *plan,
-               const hie_fhirpath_item_t *item, hie_error_t *err)
+part_values(hie_indexer_t *ix, const hie_search_part_t *part,
+            const hie_fhirpath_item_t *of, apr_array_header_t *out)
 {
-    int                  i;
-    hie_rc_t             rc;
-    hie_fhirpath_list_t  values[HIE_SEARCH_PARTS];
+    int                       i, k;
+    size_t                    j;
+    hie_rc_t                  rc;
+    hie_fhirpath_list_t       list;
+    const hie_search_ways_t  *w;
 
-    memset(values, 0, sizeof(values));
-    for (i = 0; i < plan->n_parts; i++) {
-        rc = values_of(ix, plan->parts[i].program, item, &values[i], err);
-        if (rc != HIE_OK || values[i].n == 0) {
+    apr_array_clear(out);
+    for (i = 0; i < part->n; i++) {
+        w = &part->ways[i];
+        if (w->of == of->type) {
+            for (k = 0; k < w->n; k++) {
+                hie_search_follow(ix, &w->paths[k], of->node, out);
+            }
+
+            return HIE_OK;
+        }
+    }
+
+    rc = evaluate(ix, part->program, of, &list);
+    for (j = 0; rc == HIE_OK && j < list.n; j++) {
+        APR_ARRAY_PUSH(out, hie_fhirpath_item_t) = list.items[j];
+    }
+
+    return rc;
+}
+
+
+/* The last component is what is most often not there. */
+static hie_rc_t
+take_composite(hie_indexer_t *ix, const hie_search_plan_t *plan,
+               const hie_fhirpath_item_t *item)
+{
+    int       i;
+    hie_rc_t  rc;
+
+    for (i = plan->n_parts - 1; i >= 0; i--) {
+        rc = part_values(ix, &plan->parts[i], item, ix->parts[i]);
+        if (rc != HIE_OK || ix->parts[i]->nelts == 0) {
             return rc;
         }
     }
 
-    take_firsts(ix, plan->parts[0].kind, &values[0]);
-    take_parts(ix, plan, values);
+    take_firsts(ix, plan->parts[0].kind);
+    take_parts(ix, plan);
     return HIE_OK;
 }
 
 
-static hie_rc_t
-take_param(hie_indexer_t *ix, const hie_search_plan_t *plan,
-           const hie_fhirpath_item_t *root, hie_error_t *err)
+static void
+take_item(hie_indexer_t *ix, int index, const hie_fhirpath_item_t *item)
 {
-    size_t               i;
-    hie_rc_t             rc;
-    hie_fhirpath_list_t  list;
-
-    rc = values_of(ix, plan->program, root, &list, err);
-    if (rc != HIE_OK || list.n == 0) {
-        return rc;
-    }
+    const hie_search_plan_t  *plan = &ix->type->plans[index];
 
     ix->param = &plan->param;
     ix->slot = plan->param.key;
-    hie_search_present(ix);
-
-    for (i = 0; rc == HIE_OK && i < list.n; i++) {
-        if (plan->n_parts > 0) {
-            rc = take_composite(ix, plan, &list.items[i], err);
-        } else {
-            hie_search_take(ix, plan->param.kind, &list.items[i]);
-        }
+    if (!ix->seen[index]) {
+        ix->seen[index] = true;
+        hie_search_present(ix);
     }
 
-    return rc;
+    if (plan->n_parts > 0) {
+        ix->rc = take_composite(ix, plan, item);
+    } else {
+        hie_search_take(ix, plan->param.kind, item);
+    }
+}
+
+
+void
+hie_search_take_value(hie_indexer_t *ix, int plan, hie_node_t n,
+                      hie_type_t type)
+{
+    hie_fhirpath_item_t  item;
+
+    if (ix->rc == HIE_OK) {
+        item = hie_fhirpath_node(ix->d, n, HIE_NODE_NONE, type);
+        take_item(ix, plan, &item);
+    }
+}
+
+
+/* What is more than a path. */
+static void
+take_expression(hie_indexer_t *ix, int index)
+{
+    size_t                      i;
+    hie_fhirpath_list_t         list;
+    const hie_fhirpath_item_t  *item;
+
+    ix->param = &ix->type->plans[index].param;
+    ix->rc = evaluate(ix, ix->type->plans[index].program, &ix->env.resource,
+                      &list);
+    for (i = 0; ix->rc == HIE_OK && i < list.n; i++) {
+        item = &list.items[i];
+        if (item->kind != HIE_FHIRPATH_NODE
+            || hie_search_has_value(item->doc, item->node, item->type))
+        {
+            take_item(ix, index, item);
+        }
+    }
 }
 
 
 static void
-open_indexer(hie_indexer_t *ix, const hie_doc_t *d, hie_str_t base,
-             apr_pool_t *pool)
+open_indexer(hie_indexer_t *ix, const hie_doc_t *d,
+             const hie_search_type_t *type, hie_str_t base, apr_pool_t *pool,
+             hie_error_t *err)
 {
+    int  i;
+
     memset(ix, 0, sizeof(*ix));
     ix->pool = pool;
     ix->base = base;
+    ix->d = d;
+    ix->type = type;
+    ix->rc = HIE_OK;
+    ix->err = err;
     ix->env.pool = pool;
+    ix->env.resource = hie_fhirpath_resource(d, 0);
+    ix->seen = apr_pcalloc(pool, sizeof(*ix->seen) * (size_t) type->n);
+    for (i = 0; i < HIE_SEARCH_PARTS; i++) {
+        ix->parts[i] = apr_array_make(pool, 1, sizeof(hie_fhirpath_item_t));
+    }
+
     ix->firsts = apr_array_make(pool, 4, sizeof(hie_first_t));
     ix->tokens = apr_array_make(pool, 64, sizeof(uint64_t));
-    ix->strings = apr_array_make(pool, 8, sizeof(hie_search_string_t));
+    ix->strings = apr_array_make(pool, 4, sizeof(hie_search_string_t));
     ix->dates = apr_array_make(pool, 4, sizeof(hie_search_date_t));
     ix->numbers = apr_array_make(pool, 4, sizeof(hie_search_number_t));
     ix->references = apr_array_make(pool, 8, sizeof(hie_search_reference_t));
@@ -330,7 +441,7 @@ open_indexer(hie_indexer_t *ix, const hie_doc_t *d, hie_str_t base,
 static void
 close_indexer(hie_indexer_t *ix, hie_search_values_t *out)
 {
-    out->n_tokens = settle(ix->tokens, compare_u64);
+    out->n_tokens = settle_keys(ix->tokens);
     out->tokens = (uint64_t *) ix->tokens->elts;
     out->n_strings = settle(ix->strings, compare_strings);
     out->strings = (hie_search_string_t *) ix->strings->elts;
@@ -353,10 +464,7 @@ hie_search_index(hie_search_t *s, const hie_doc_t *d, hie_type_t type,
                  hie_error_t *err)
 {
     int                       i;
-    hie_rc_t                  rc;
-    hie_error_t               inner;
     hie_indexer_t             ix;
-    hie_fhirpath_item_t       root;
     const hie_search_type_t  *t;
 
     memset(out, 0, sizeof(*out));
@@ -366,22 +474,18 @@ hie_search_index(hie_search_t *s, const hie_doc_t *d, hie_type_t type,
                         "expected a resource of a type of FHIR R4");
     }
 
-    open_indexer(&ix, d, base, pool);
-    root = hie_fhirpath_resource(d, 0);
-    ix.env.resource = root;
-    for (i = 0; i < t->n; i++) {
-        if (t->plans[i].program == NULL) {
-            continue;
-        }
-
-        rc = take_param(&ix, &t->plans[i], &root, &inner);
-        if (rc != HIE_OK) {
-            return hie_fail(err, rc, "", "search parameter \"%s\": %s",
-                            t->plans[i].param.code, inner.detail);
+    open_indexer(&ix, d, t, base, pool, err);
+    hie_search_tree_walk(&ix, t->tree, type);
+    for (i = 0; ix.rc == HIE_OK && i < t->n; i++) {
+        if (t->plans[i].program != NULL) {
+            take_expression(&ix, i);
         }
     }
 
-    close_indexer(&ix, out);
-    hie_search_text(&ix, d, out);
-    return HIE_OK;
+    if (ix.rc == HIE_OK) {
+        close_indexer(&ix, out);
+        hie_search_text(&ix, d, out);
+    }
+
+    return ix.rc;
 }

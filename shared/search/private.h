@@ -45,27 +45,40 @@ hie_search_paths(apr_pool_t *pool, apr_pool_t *scratch, hie_type_t type,
                  hie_str_t expression, const hie_search_path_t **out, int *n);
 
 
-/* How the values of a parameter are got out of a resource. */
+/* How the values of a parameter are got out of a resource: by paths, or where
+ * it is more than that, by an expression. */
 typedef struct {
-    hie_fhirpath_t     *program;     /* from a value of the composite */
-    hie_search_kind_t   kind;
+    int                       n;
+    hie_type_t                of;        /* from a value of this type */
+    const hie_search_path_t  *paths;
+} hie_search_ways_t;
+
+typedef struct {
+    hie_fhirpath_t      *program;    /* from a value of the composite */
+    hie_search_kind_t    kind;
+    int                  n;
+    hie_search_ways_t   *ways;       /* the same, by the value's type */
 } hie_search_part_t;
 
 typedef struct {
-    hie_parameter_t         param;
-    const char         *either[2];   /* finds what these two find, and has no
-                                        values of its own; or NULL */
-    hie_fhirpath_t     *program;     /* NULL: not of an element */
-    int                 n_paths;     /* the same as paths, where it is no */
-    const hie_search_path_t  *paths; /* more; else 0 */
-    int                 n_parts;     /* of a composite */
-    hie_search_part_t  *parts;
+    hie_parameter_t           param;
+    const char               *either[2]; /* finds what these two find, and has
+                                            no values of its own; or NULL */
+    int                       n_paths;
+    const hie_search_path_t  *paths;
+    hie_fhirpath_t           *program;   /* NULL: by paths, or not of an
+                                            element */
+    int                       n_parts;   /* of a composite */
+    hie_search_part_t        *parts;
 } hie_search_plan_t;
+
+typedef struct hie_search_tree_t  hie_search_tree_t;
 
 /* All that a resource type is found by, sorted by code. */
 typedef struct {
     int                 n;
     hie_search_plan_t  *plans;
+    hie_search_tree_t  *tree;        /* of their paths */
 } hie_search_type_t;
 
 /* A parameter that R4 does not have, as of each of its types, which may be
@@ -127,55 +140,100 @@ typedef struct {
     bool      rows;              /* rows are made for one form only */
 } hie_first_t;
 
-/* The values of one resource, being collected. */
-typedef struct hie_indexer_t  hie_indexer_t;
+typedef struct {
+    hie_str_t  system;
+    hie_str_t  code;
+} hie_code_t;
 
-struct hie_indexer_t {
-    apr_pool_t             *pool;
-    hie_str_t               base;
-    hie_fhirpath_env_t      env;
-    const hie_parameter_t  *param;     /* whose values are being taken */
-    uint64_t                slot;      /* as in the rows; of a composite the */
-    uint64_t                scope;     /* key of the component's form, which */
-    uint64_t                form;      /* qualifies tokens, else 0 */
-    apr_array_header_t     *firsts;    /* hie_first_t: of a composite */
-    apr_array_header_t     *tokens;    /* uint64_t */
-    apr_array_header_t     *strings;   /* hie_search_string_t */
-    apr_array_header_t     *dates;     /* hie_search_date_t */
-    apr_array_header_t     *numbers;   /* hie_search_number_t */
-    apr_array_header_t     *references; /* hie_search_reference_t */
-    apr_array_header_t     *present;   /* uint32_t */
-    apr_array_header_t     *terms;     /* hie_search_term_t */
-};
+/* What an element says as a token; several parameters ask the same ones. */
+typedef struct {
+    const hie_doc_t  *d;         /* NULL: nothing is here */
+    hie_node_t        node;
+    int               n_codes;
+    hie_code_t       *codes;
+    int               n_words;   /* -1: not looked at */
+    hie_str_t        *words;
+} hie_said_t;
+
+#define HIE_SEARCH_SAID  8
+
+/* The values of one resource, being collected. */
+typedef struct {
+    apr_pool_t               *pool;
+    hie_str_t                 base;
+    const hie_doc_t          *d;
+    const hie_search_type_t  *type;
+    bool                     *seen;        /* of each plan */
+    hie_fhirpath_env_t        env;
+    const hie_parameter_t    *param;       /* whose values are being taken */
+    uint64_t                  slot;        /* as in the rows; of a composite */
+    uint64_t                  scope;       /* the key of the first part's */
+    uint64_t                  form;        /* form, else 0 */
+    hie_said_t                said[HIE_SEARCH_SAID];   /* by node */
+    apr_array_header_t       *parts[HIE_SEARCH_PARTS]; /* of a composite:
+                                              hie_fhirpath_item_t */
+    apr_array_header_t       *firsts;      /* hie_first_t */
+    apr_array_header_t       *tokens;      /* uint64_t */
+    apr_array_header_t       *strings;     /* hie_search_string_t */
+    apr_array_header_t       *dates;       /* hie_search_date_t */
+    apr_array_header_t       *numbers;     /* hie_search_number_t */
+    apr_array_header_t       *references;  /* hie_search_reference_t */
+    apr_array_header_t       *present;     /* uint32_t */
+    apr_array_header_t       *terms;       /* hie_search_term_t */
+    hie_rc_t                  rc;          /* HIE_OK, or why it ended */
+    hie_error_t              *err;
+} hie_indexer_t;
+
+
+/* tree.c */
+hie_search_tree_t *
+hie_search_tree_make(apr_pool_t *pool, const hie_search_type_t *type);
+/* All values, each given to hie_search_take_value. */
+void
+hie_search_tree_walk(hie_indexer_t *ix, const hie_search_tree_t *t,
+                     hie_type_t type);
+/* The values that one path leads to from an object (hie_fhirpath_item_t). */
+void
+hie_search_follow(hie_indexer_t *ix, const hie_search_path_t *path,
+                  hie_node_t n, apr_array_header_t *out);
+/* Neither null nor of a shape that the type has not. */
+bool
+hie_search_has_value(const hie_doc_t *d, hie_node_t n, hie_type_t type);
+
+
+/* index.c: a value of a plan. */
+void
+hie_search_take_value(hie_indexer_t *ix, int plan, hie_node_t n,
+                      hie_type_t type);
+
 
 /* take.c: a value of the current parameter, as its kind reads it. */
 void
 hie_search_take(hie_indexer_t *ix, hie_search_kind_t kind,
-               const hie_fhirpath_item_t *item);
+                const hie_fhirpath_item_t *item);
 /* Of a composite of three: the second and third are a range. */
 void
 hie_search_window(hie_indexer_t *ix, const hie_fhirpath_item_t *low,
-                 const hie_fhirpath_item_t *high);
+                  const hie_fhirpath_item_t *high);
 /* The parameter has a value: for :missing. */
 void
 hie_search_present(hie_indexer_t *ix);
 
+
 /* forms.c: the texts under which a token or a reference is known; each is
- * given to `fn`. */
+ * given to `fn`, for as long as the call. */
 typedef void hie_form_fn(hie_indexer_t *ix, hie_str_t form);
-typedef void hie_code_fn(hie_indexer_t *ix, hie_str_t system, hie_str_t code);
 typedef void hie_target_fn(hie_indexer_t *ix, hie_str_t type, hie_str_t id);
 
-/* The codes of a token, and the forms of one code. */
+/* The codes of a token, with the words that go with it, normalised (R4 section
+ * 3.1.1.4.4, :text). */
+const hie_said_t *
+hie_forms_codes(hie_indexer_t *ix, const hie_fhirpath_item_t *item);
+const hie_said_t *
+hie_forms_words(hie_indexer_t *ix, const hie_fhirpath_item_t *item);
+/* The forms of one code. */
 void
-hie_forms_codes(hie_indexer_t *ix, const hie_fhirpath_item_t *item,
-                hie_code_fn *fn);
-void
-hie_forms_code(hie_indexer_t *ix, hie_str_t system, hie_str_t code,
-               hie_form_fn *fn);
-hie_str_t
-hie_forms_join(apr_pool_t *pool, hie_str_t a, const char *between,
-               hie_str_t b);
+hie_forms_code(hie_indexer_t *ix, const hie_code_t *c, hie_form_fn *fn);
 /* The value of an identifier with each type that it has (:of-type). */
 void
 hie_forms_typed(hie_indexer_t *ix, const hie_fhirpath_item_t *item,
@@ -187,14 +245,15 @@ hie_forms_reference(hie_indexer_t *ix, const hie_fhirpath_item_t *item,
 /* A canonical in the place of a reference. */
 bool
 hie_forms_canonical(const hie_fhirpath_item_t *item);
-/* The words that go with a token (R4 section 3.1.1.4.4, :text), normalised. */
-typedef void hie_words_fn(hie_indexer_t *ix, hie_str_t words);
 
-void
-hie_forms_words(hie_indexer_t *ix, const hie_fhirpath_item_t *item,
-                hie_words_fn *fn);
-
-/* The key of a form, below that of the first component's (0: of none). */
+hie_str_t
+hie_forms_join(apr_pool_t *pool, hie_str_t a, const char *between,
+               hie_str_t b);
+/* The key of a form that is joined so, below that of the first component's (0:
+ * of none). */
+uint64_t
+hie_forms_key(apr_pool_t *pool, uint32_t param, uint64_t first, hie_str_t a,
+              const char *between, hie_str_t b);
 uint64_t
 hie_search_form_key(uint32_t param, uint64_t first, hie_str_t form);
 

@@ -123,26 +123,24 @@ hie_search_plan_expression(apr_pool_t *pool, hie_search_plan_t *plan,
                            hie_str_t expression, bool strict,
                            hie_error_t *err)
 {
+    bool                     paths;
     hie_rc_t                 rc;
     apr_pool_t              *scratch;
     hie_fhirpath_options_t   options = { plan->param.type, strict };
 
-    rc = hie_fhirpath_compile(pool, expression, &options, &plan->program,
-                              err);
-    if (rc != HIE_OK) {
-        return rc;
-    }
-
     apr_pool_create(&scratch, pool);
-    if (!hie_search_paths(pool, scratch, plan->param.type, expression,
-                          &plan->paths, &plan->n_paths))
-    {
+    paths = hie_search_paths(pool, scratch, plan->param.type, expression,
+                             &plan->paths, &plan->n_paths);
+    rc = HIE_OK;
+    if (!paths) {
         plan->n_paths = 0;
+        rc = hie_fhirpath_compile(pool, expression, &options, &plan->program,
+                                  err);
     }
 
     apr_pool_destroy(scratch);
     plan->param.by_url = refers_by_url(plan);
-    return HIE_OK;
+    return rc;
 }
 
 
@@ -151,9 +149,27 @@ hie_search_plan_part(apr_pool_t *pool, hie_search_plan_t *plan, int i,
                      hie_search_kind_t kind, hie_str_t expression,
                      hie_error_t *err)
 {
-    plan->parts[i].kind = kind;
-    return hie_fhirpath_compile(pool, expression, NULL,
-                                &plan->parts[i].program, err);
+    int                 k;
+    apr_pool_t         *scratch;
+    hie_search_part_t  *part = &plan->parts[i];
+    hie_search_ways_t  *w;
+
+    part->kind = kind;
+    part->ways = apr_palloc(pool, sizeof(*part->ways)
+                                  * (size_t) (plan->n_paths + 1));
+    apr_pool_create(&scratch, pool);
+    for (k = 0, part->n = 0; k < plan->n_paths; k++) {
+        w = &part->ways[part->n];
+        w->of = plan->paths[k].type;
+        if (hie_search_paths(pool, scratch, w->of, expression, &w->paths,
+                             &w->n))
+        {
+            part->n++;
+        }
+    }
+
+    apr_pool_destroy(scratch);
+    return hie_fhirpath_compile(pool, expression, NULL, &part->program, err);
 }
 
 
@@ -268,6 +284,7 @@ sorted(apr_pool_t *pool, apr_array_header_t *plans)
     out->n = plans->nelts;
     out->plans = (hie_search_plan_t *) plans->elts;
     qsort(out->plans, (size_t) out->n, sizeof(*out->plans), compare_plans);
+    out->tree = hie_search_tree_make(pool, out);
     return out;
 }
 

@@ -18,10 +18,27 @@ get(hie_indexer_t *ix, const hie_fhirpath_item_t *item, const char *name)
 
 
 static void
+add_key(hie_indexer_t *ix, uint64_t key)
+{
+    *(uint64_t *) apr_array_push(ix->tokens) = key;
+}
+
+
+static void
 add_token(hie_indexer_t *ix, hie_str_t form)
 {
-    *(uint64_t *) apr_array_push(ix->tokens) =
-        hie_search_form_key(ix->param->key, ix->form, form);
+    add_key(ix, hie_search_form_key(ix->param->key, ix->form, form));
+}
+
+
+static uint64_t
+add_joined(hie_indexer_t *ix, hie_str_t a, const char *between, hie_str_t b)
+{
+    uint64_t  key;
+
+    key = hie_forms_key(ix->pool, ix->param->key, ix->form, a, between, b);
+    add_key(ix, key);
+    return key;
 }
 
 
@@ -64,29 +81,39 @@ add_term(hie_indexer_t *ix, uint64_t key, uint32_t param, hie_str_t value)
 
 /* Words are found under a parameter of their own, "Type.code:text". */
 static void
-add_words(hie_indexer_t *ix, hie_str_t words)
+take_words(hie_indexer_t *ix, const hie_fhirpath_item_t *item)
 {
-    uint64_t  key;
+    int                i;
+    uint64_t           key;
+    const hie_said_t  *said;
 
-    if (ix->form == 0) {
-        words = hie_search_limit(words);
-        key = hie_search_key(ix->param->text_key, words);
-        *(uint64_t *) apr_array_push(ix->tokens) = key;
-        add_term(ix, key, ix->param->text_key, words);
+    if (ix->form != 0) {
+        return;
+    }
+
+    said = hie_forms_words(ix, item);
+    for (i = 0; i < said->n_words; i++) {
+        key = hie_search_key(ix->param->text_key, said->words[i]);
+        add_key(ix, key);
+        add_term(ix, key, ix->param->text_key, said->words[i]);
     }
 }
 
 
+/* The forms of hie_forms_code. */
 static void
-take_code(hie_indexer_t *ix, hie_str_t system, hie_str_t code)
+take_code(hie_indexer_t *ix, const hie_code_t *c)
 {
-    hie_str_t  form;
+    uint64_t  key;
 
-    hie_forms_code(ix, system, code, add_token);
-    if (ix->form == 0 && code.len > 0) {
-        form = hie_forms_join(ix->pool, system, "|", code);
-        add_term(ix, hie_search_key(ix->param->key, form), ix->param->key,
-                 code);
+    if (c->code.len > 0) {
+        add_token(ix, c->code);
+        key = add_joined(ix, c->system, "|", c->code);
+        add_term(ix, key, ix->param->key, c->code);
+    }
+
+    if (c->system.len > 0) {
+        add_joined(ix, c->system, "|", HIE_STR_NONE);
     }
 }
 
@@ -94,9 +121,16 @@ take_code(hie_indexer_t *ix, hie_str_t system, hie_str_t code)
 static void
 take_token(hie_indexer_t *ix, const hie_fhirpath_item_t *item)
 {
-    hie_forms_codes(ix, item, take_code);
+    int                i;
+    const hie_said_t  *said;
+
+    said = hie_forms_codes(ix, item);
+    for (i = 0; i < said->n_codes; i++) {
+        take_code(ix, &said->codes[i]);
+    }
+
     hie_forms_typed(ix, item, add_token);
-    hie_forms_words(ix, item, add_words);
+    take_words(ix, item);
 }
 
 
@@ -109,9 +143,8 @@ take_token(hie_indexer_t *ix, const hie_fhirpath_item_t *item)
 static void
 add_carried(hie_indexer_t *ix, hie_str_t type, hie_str_t id)
 {
-    *(uint64_t *) apr_array_push(ix->tokens) =
-        hie_search_reference_key(ix->param->key,
-                                 hie_search_resource_key(type, id));
+    add_key(ix, hie_search_reference_key(ix->param->key,
+                                         hie_search_resource_key(type, id)));
 }
 
 
@@ -123,8 +156,7 @@ add_target(hie_indexer_t *ix, hie_str_t type, hie_str_t id)
     r = apr_array_push(ix->references);
     r->param = ix->param->key;
     r->target = hie_search_resource_key(type, id);
-    *(uint64_t *) apr_array_push(ix->tokens) =
-        hie_search_reference_key(r->param, r->target);
+    add_key(ix, hie_search_reference_key(r->param, r->target));
 }
 
 
@@ -151,7 +183,7 @@ take_reference(hie_indexer_t *ix, const hie_fhirpath_item_t *item)
 
     target = item->type == HIE_TYPE_Reference ? add_target : add_carried;
     hie_forms_reference(ix, item, add_token, target);
-    hie_forms_words(ix, item, add_words);
+    take_words(ix, item);
     if (hie_forms_canonical(item)) {
         add_canonical(ix, item);
     }
@@ -165,17 +197,10 @@ take_reference(hie_indexer_t *ix, const hie_fhirpath_item_t *item)
 static void
 take_text(hie_indexer_t *ix, hie_str_t text)
 {
-    hie_buf_t  b;
-
-    if (text.len == 0) {
-        return;
+    if (text.len > 0) {
+        add_string(ix, hie_fhir_normalize(ix->pool, text));
+        add_joined(ix, HIE_STR("exact:"), "", text);
     }
-
-    add_string(ix, hie_fhir_normalize(ix->pool, text));
-    hie_buf_init(&b, ix->pool, text.len + 8);
-    hie_buf_addz(&b, "exact:");
-    hie_buf_adds(&b, text);
-    add_token(ix, hie_buf_str(&b));
 }
 
 
