@@ -123,13 +123,7 @@ quantity_unit(hie_criterion_parse_t *p, hie_str_t system, hie_str_t code,
 {
     hie_str_t  canonical;
 
-    if (code.len == 0) {
-        return system.len == 0
-               ? HIE_OK
-               : hie_criterion_wrong(p, "[number]|[system]|[code]");
-    }
-
-    if (hie_str_eqz(system, HIE_UCUM_SYSTEM)
+    if (code.len > 0 && hie_str_eqz(system, HIE_UCUM_SYSTEM)
         && hie_ucum_canonicalize(&out->a, code, p->pool, &out->a, &canonical,
                                  NULL) == HIE_OK
         && hie_ucum_canonicalize(&out->b, code, p->pool, &out->b, &canonical,
@@ -139,7 +133,8 @@ quantity_unit(hie_criterion_parse_t *p, hie_str_t system, hie_str_t code,
         return HIE_OK;
     }
 
-    out->code = hie_search_text_key(code);
+    /* without a code, any of the system, as of tokens */
+    out->code = code.len > 0 ? hie_search_text_key(code) : 0;
     out->system = system.len > 0 ? hie_search_text_key(system) : 0;
     return HIE_OK;
 }
@@ -164,6 +159,10 @@ hie_criterion_number(hie_criterion_parse_t *p, hie_search_kind_t kind,
     }
 
     system = hie_search_cut(system, '|', &code);
+    if (code.ptr == NULL) {
+        return hie_criterion_wrong(p, "[prefix][number]|[system]|[code]");
+    }
+
     return quantity_unit(p, hie_search_plain(p->pool, system),
                          hie_search_plain(p->pool, code), out);
 }

@@ -185,9 +185,12 @@ test_numbers(void **state)
               "value-quantity=0.0054|http://unitsofmeasure.org|g",
               "value-quantity=gt5|http://unitsofmeasure.org|mg",
               "value-quantity=lt6000|http://unitsofmeasure.org|ug",
+              "value-quantity=5.4|http://unitsofmeasure.org|",
               "value-quantity=5", "combo-value-quantity=5.40"),
          LIST("value-quantity=5.5", "value-quantity=5.4||g",
               "value-quantity=5.4|http://other|mg",
+              "value-quantity=5.4|http://other|",
+              "value-quantity=5.5|http://unitsofmeasure.org|",
               "value-quantity=0.0055|http://unitsofmeasure.org|g",
               "value-quantity=gt5.4|http://unitsofmeasure.org|mg"));
     each("{\"resourceType\":\"Observation\",\"valueQuantity\":{\"value\":2,"
@@ -717,7 +720,7 @@ test_errors(void **state)
         { "Patient", "_has:Observation:patient=x", HIE_INVALID },
         { "Patient", "_has:Nothing:patient:code=x", HIE_INVALID },
         { "Observation", "value-quantity=abc", HIE_INVALID },
-        { "Observation", "value-quantity=1|s|", HIE_INVALID },
+        { "Observation", "value-quantity=1|s", HIE_INVALID },
         { "Observation", "code-value-quantity=8480-6", HIE_INVALID },
         { "Observation", "code-value-quantity=a$1$2", HIE_INVALID },
         { "Observation", "subject:Encounter=1", HIE_INVALID },
