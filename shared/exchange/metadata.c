@@ -121,27 +121,6 @@ add_param(hie_buf_t *b, bool first, const char *code, const char *canonical,
 }
 
 
-/* Of a type itself, or of Resource and DomainResource for all types. There
- * are no named queries. */
-static bool
-add_params_of(hie_buf_t *b, hie_type_t type, bool first)
-{
-    size_t                     i, n;
-    const hie_search_param_t  *p;
-
-    p = hie_search_params_of(type, &n);
-    for (i = 0; i < n; i++) {
-        if (strcmp(p[i].code, "_query") != 0) {
-            add_param(b, first, p[i].code, p[i].canonical,
-                      param_type(p[i].kind));
-            first = false;
-        }
-    }
-
-    return first;
-}
-
-
 /* What R4 describes in words only, but for _filter. */
 static void
 add_common_params(hie_buf_t *b)
@@ -152,17 +131,97 @@ add_common_params(hie_buf_t *b)
 }
 
 
-static void
-add_search(hie_buf_t *b, hie_type_t type, bool referred)
-{
-    bool        first;
-    hie_type_t  t;
+/* What a search of one type may ask for. */
+typedef struct {
+    hie_buf_t  params;           /* objects, */
+    hie_buf_t  includes;         /* and "Type:code": references from it, */
+    hie_buf_t  rev_includes;     /* and to it */
+} searches_t;
 
-    hie_buf_addz(b, ",\"searchParam\":[");
-    for (t = type, first = true; t != HIE_TYPE_NONE; t = hie_types[t].base) {
-        first = add_params_of(b, t, first);
+typedef struct {
+    searches_t  *of;             /* by type */
+    hie_type_t   type;
+} collector_t;
+
+
+static void
+add_reference(hie_buf_t *b, const hie_parameter_t *p)
+{
+    hie_buf_addz(b, ",\"");
+    hie_buf_addz(b, hie_types[p->type].name);
+    hie_buf_addc(b, ':');
+    hie_buf_addz(b, p->code);
+    hie_buf_addc(b, '"');
+}
+
+
+static void
+collect(void *baton, const hie_parameter_t *p)
+{
+    int           i;
+    hie_type_t    type;
+    collector_t  *c = baton;
+    searches_t   *of = &c->of[c->type];
+
+    add_param(&of->params, of->params.len == 0, p->code, p->canonical,
+              param_type((uint8_t) p->kind));
+    if (p->kind != HIE_SEARCH_REFERENCE) {
+        return;
     }
 
+    add_reference(&of->includes, p);
+    for (i = 0; i < p->n_targets; i++) {
+        add_reference(&c->of[p->targets[i]].rev_includes, p);
+    }
+
+    for (type = HIE_TYPE_Account;
+         p->n_targets == 0 && type <= HIE_TYPE_VisionPrescription; type++)
+    {
+        add_reference(&c->of[type].rev_includes, p);
+    }
+}
+
+
+static searches_t *
+collect_all(hie_job_t *job)
+{
+    searches_t   *of;
+    collector_t   c;
+
+    c.of = apr_pcalloc(job->pool, sizeof(*c.of) * hie_n_types);
+    for (c.type = HIE_TYPE_Account; c.type <= HIE_TYPE_VisionPrescription;
+         c.type++)
+    {
+        of = &c.of[c.type];
+        hie_buf_init(&of->params, job->pool, 4096);
+        hie_buf_init(&of->includes, job->pool, 256);
+        hie_buf_init(&of->rev_includes, job->pool, 2048);
+    }
+
+    for (c.type = HIE_TYPE_Account; c.type <= HIE_TYPE_VisionPrescription;
+         c.type++)
+    {
+        hie_search_each(job->rt->search, c.type, collect, &c);
+    }
+
+    return c.of;
+}
+
+
+static void
+add_search(hie_buf_t *b, const searches_t *of)
+{
+    bool  referred = of->rev_includes.len > 0;
+
+    hie_buf_addz(b, ",\"searchInclude\":[\"*\"");
+    hie_buf_adds(b, hie_buf_str(&of->includes));
+    if (referred) {
+        hie_buf_addz(b, "],\"searchRevInclude\":[\"*\"");
+        hie_buf_adds(b, hie_buf_str(&of->rev_includes));
+    }
+
+    hie_buf_addz(b, "],\"searchParam\":[");
+    hie_buf_adds(b, hie_buf_str(&of->params));
     add_common_params(b);
     if (referred) {
         add_param(b, false, "_has", NULL, "special");
@@ -172,77 +231,10 @@ add_search(hie_buf_t *b, hie_type_t type, bool referred)
 }
 
 
-/* References of a type (_include). */
 static void
-add_includes(hie_buf_t *b, hie_type_t type)
-{
-    size_t                     i, n;
-    const hie_search_param_t  *p;
-
-    hie_buf_addz(b, ",\"searchInclude\":[\"*\"");
-    p = hie_search_params_of(type, &n);
-    for (i = 0; i < n; i++) {
-        if (p[i].kind == HIE_SEARCH_REFERENCE) {
-            hie_buf_addf(b, ",\"%s:%s\"", hie_types[type].name, p[i].code);
-        }
-    }
-
-    hie_buf_addc(b, ']');
-}
-
-
-/* Which references of all types lead to each (_revinclude). */
-typedef struct {
-    hie_buf_t  *to;              /* by type; size 0: none yet */
-} references_t;
-
-
-static void
-add_reference(references_t *r, hie_type_t type, const hie_search_param_t *p,
-              apr_pool_t *pool)
-{
-    hie_buf_t  *b = &r->to[type];
-
-    if (b->size == 0) {
-        hie_buf_init(b, pool, 2048);
-    } else {
-        hie_buf_addc(b, ',');
-    }
-
-    hie_buf_addc(b, '"');
-    hie_buf_addz(b, hie_types[p->type].name);
-    hie_buf_addc(b, ':');
-    hie_buf_addz(b, p->code);
-    hie_buf_addc(b, '"');
-}
-
-
-static void
-find_references(references_t *r, apr_pool_t *pool)
-{
-    int                        k;
-    size_t                     i;
-    const hie_search_param_t  *p;
-
-    r->to = apr_pcalloc(pool, sizeof(*r->to) * hie_n_types);
-    for (i = 0; i < hie_n_search_params; i++) {
-        p = &hie_search_params[i];
-        for (k = 0; p->kind == HIE_SEARCH_REFERENCE && k < p->n_targets; k++)
-        {
-            add_reference(r, hie_search_targets[p->first_target + k], p,
-                          pool);
-        }
-    }
-}
-
-
-static void
-add_resource(hie_buf_t *b, const char *name, const references_t *references,
+add_resource(hie_buf_t *b, const char *name, const searches_t *searches,
              const hie_config_t *conf)
 {
-    hie_type_t        type = hie_type_find(hie_str(name));
-    const hie_buf_t  *to = &references->to[type];
-
     hie_buf_addf(b, "{\"type\":\"%s\",", name);
     add_interactions(b, of_type);
     hie_buf_addf(b, ",\"versioning\":\"versioned-update\",\"readHistory\":%s,"
@@ -259,20 +251,14 @@ add_resource(hie_buf_t *b, const char *name, const references_t *references,
                  conf->fhir.references == HIE_REFERENCES_ENFORCE
                  ? ",\"enforced\"" : "");
 
-    add_includes(b, type);
-    if (to->size > 0) {
-        hie_buf_addz(b, ",\"searchRevInclude\":[\"*\",");
-        hie_buf_adds(b, hie_buf_str(to));
-        hie_buf_addc(b, ']');
-    }
-
-    add_search(b, type, to->size > 0);
+    add_search(b, &searches[hie_type_find(hie_str(name))]);
     add_operations(b, name);
     hie_buf_addc(b, '}');
 }
 
 
-/* Searches of several types, and in compartments. */
+/* Searches of several types, and in compartments. There are no named
+ * queries. */
 static void
 add_system_search(hie_buf_t *b)
 {
@@ -280,10 +266,20 @@ add_system_search(hie_buf_t *b)
         "patient", "encounter", "relatedPerson", "practitioner", "device"
     };
 
-    size_t  i;
+    bool                       any = false;
+    size_t                     i, n;
+    const hie_search_param_t  *p;
 
     hie_buf_addz(b, ",\"searchParam\":[");
-    add_params_of(b, HIE_TYPE_Resource, true);
+    p = hie_search_params_of(HIE_TYPE_Resource, &n);
+    for (i = 0; i < n; i++) {
+        if (strcmp(p[i].code, "_query") != 0) {
+            add_param(b, !any, p[i].code, p[i].canonical,
+                      param_type(p[i].kind));
+            any = true;
+        }
+    }
+
     add_common_params(b);
     add_param(b, false, "_type", NULL, "special");
     hie_buf_addz(b, "],\"compartment\":[");
@@ -315,11 +311,9 @@ hie_do_metadata(hie_job_t *job)
     size_t               i;
     hie_buf_t            b;
     const char          *type;
-    references_t         references;
-    const hie_config_t  *conf;
+    searches_t          *searches = collect_all(job);
+    const hie_config_t  *conf = job->rt->config;
 
-    conf = job->rt->config;
-    find_references(&references, job->pool);
     hie_buf_init(&b, job->pool, 1024 * 1024);
     hie_buf_addz(&b, "{\"resourceType\":\"CapabilityStatement\",\"status\":"
                  "\"active\",\"date\":\"" STATEMENT_DATE "\",\"kind\":"
@@ -338,7 +332,7 @@ hie_do_metadata(hie_job_t *job)
             hie_buf_addc(&b, ',');
         }
 
-        add_resource(&b, type, &references, conf);
+        add_resource(&b, type, searches, conf);
     }
 
     hie_buf_addz(&b, "],");

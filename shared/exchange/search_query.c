@@ -581,8 +581,11 @@ set_query(hie_searching_t *s)
     q->types = s->types.names;
     q->criteria = &s->all;
     q->sorts = s->sorts;
+
+    /* R4 section 3.1.1.5.2: without resources it is the number that is asked
+     * for. */
     q->count = s->count_only ? 0 : s->count;
-    if (q->count == 0) {         /* R4 section 3.1.1.5.2 */
+    if (q->count == 0) {
         q->total = HIE_TOTAL_ACCURATE;
     }
 

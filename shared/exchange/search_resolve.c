@@ -133,9 +133,14 @@ add_relatives(resolver_t *r, const hie_criterion_t *c, hie_str_t name,
         return HIE_OK;
     }
 
-    rc = (c->codes_of == HIE_CODES_BELOW ? hie_term_below : hie_term_above)
-         (&r->terms.source, r->a->pool, system, code, CODES_MAX, &codes, &n,
-          err);
+    if (c->codes_of == HIE_CODES_BELOW) {
+        rc = hie_term_below(&r->terms.source, r->a->pool, system, code,
+                            CODES_MAX, &codes, &n, err);
+    } else {
+        rc = hie_term_above(&r->terms.source, r->a->pool, system, code,
+                            CODES_MAX, &codes, &n, err);
+    }
+
     if (rc == HIE_OK) {
         add_codes(r, codes, n);
     }
@@ -265,7 +270,8 @@ hie_search_resolve(const hie_asking_t *a, hie_criterion_t *criteria, int n,
 
 
 /*
- * Sorting by what a reference leads to: "subject:Patient.name", "-subject.name".
+ * Sorting by what a reference leads to: "subject:Patient.name",
+ * "-subject.name".
  */
 
 /* May what has this key be looked at? It is that of a type's parameter. */

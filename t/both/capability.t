@@ -138,8 +138,8 @@ def _(s):
         for name in names:
             n += 1
             if name == "_has":
-                problems.append(served(s, kind, "_has:Provenance:target:_id",
-                                       "nobody"))
+                back = resource["searchRevInclude"][1]
+                problems.append(served(s, kind, f"_has:{back}:_id", "nobody"))
             elif name in WORDS:
                 problems.append(served(s, kind, name, WORDS[name]))
             else:

@@ -403,6 +403,40 @@ test_unknown_value_set(void **state)
 
 /* Errors are never crowded out, and the limit holds. */
 static void
+take_code(void *baton, hie_str_t system, hie_str_t code)
+{
+    hie_buf_t  *b = baton;
+
+    hie_buf_addf(b, "%.*s|%.*s ", HIE_PRISTR(system), HIE_PRISTR(code));
+}
+
+
+static void
+test_codes(void **state)
+{
+    hie_buf_t  b;
+
+    hie_buf_init(&b, tool_pool, 64);
+    assert_true(hie_validation_codes(
+        HIE_STR("http://hl7.org/fhir/ValueSet/address-type|4.0.1"),
+        take_code, &b));
+    hie_buf_addc(&b, '\0');
+    assert_string_equal(b.ptr, "http://hl7.org/fhir/address-type|both "
+                               "http://hl7.org/fhir/address-type|physical "
+                               "http://hl7.org/fhir/address-type|postal ");
+
+    /* nobody lists them; nobody knows it */
+    b.len = 0;
+    assert_false(hie_validation_codes(
+        HIE_STR("http://hl7.org/fhir/ValueSet/all-languages"), take_code,
+        &b));
+    assert_false(hie_validation_codes(HIE_STR("urn:x"), take_code, &b));
+    assert_false(hie_validation_codes(HIE_STR_NONE, take_code, &b));
+    assert_int_equal(b.len, 0);
+}
+
+
+static void
 test_limit(void **state)
 {
     hie_validator_t         *v = hie_validator_create(tool_pool, NULL);
@@ -598,6 +632,7 @@ main(void)
         cmocka_unit_test(test_contained),
         cmocka_unit_test(test_bindings),
         cmocka_unit_test(test_unknown_value_set),
+        cmocka_unit_test(test_codes),
         cmocka_unit_test(test_limit),
         cmocka_unit_test(test_outcome),
         cmocka_unit_test(test_place),
