@@ -200,11 +200,6 @@ hie_represent(hie_job_t *job);
 hie_rc_t
 hie_represent_part(hie_job_t *job);
 
-/* The part of the resources that was asked for, in an answer that is there as
- * JSON. */
-hie_rc_t
-hie_represent_part(hie_job_t *job);
-
 /* definitions.c: what validation knows beside R4. Reads local files. */
 hie_rc_t
 hie_definitions_load(const hie_config_t *conf, hie_validator_t *v,

@@ -141,7 +141,7 @@ hie_represent_part(hie_job_t *job)
     hie_edit_t           *e;
     const hie_subset_t   *s = &job->media.subset;
 
-    if (job->response.status >= 300 || fhir_type(&job->response) == NULL
+    if (job->response.status >= 300
         || (s->summary == 0 && s->elements.ptr == NULL)
         || answers(&job->todo) == HIE_ANSWERS_OTHER
         || fhir_type(&job->response) == NULL)
