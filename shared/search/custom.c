@@ -394,6 +394,10 @@ read_component(const reading_t *r, hie_search_plan_t *plan, hie_node_t c,
     }
 
     expression = hie_doc_get(r->d, c, "expression", r->pool);
+    if (expression.len == 0) {
+        return wrong_at(r, "component", i, "an expression");
+    }
+
     rc = hie_search_plan_part(r->keep, plan, i, kind, expression, &inner);
     return rc == HIE_OK
            ? HIE_OK

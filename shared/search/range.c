@@ -217,8 +217,14 @@ bool
 hie_search_date(hie_str_t text, int64_t *low, int64_t *high)
 {
     int       year, month, day;
-    reader_t  r = { text.ptr, text.ptr + text.len };
+    reader_t  r;
 
+    if (text.len < 4) {
+        return false;            /* ptr may be NULL */
+    }
+
+    r.p = text.ptr;
+    r.end = text.ptr + text.len;
     year = digits(&r, 4);
     if (year < 1) {
         return false;

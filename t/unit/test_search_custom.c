@@ -365,6 +365,10 @@ test_errors(void **state)
           HIE_INVALID, "SearchParameter.component[0]", "first" },
         { SP("a", "composite", "\"Patient\"", ",\"expression\":\"Patient\","
              "\"component\":[{\"definition\":\"http://hl7.org/fhir/"
+             "SearchParameter/individual-gender\"},{}]"), HIE_INVALID,
+          "SearchParameter.component[0]", "an expression" },
+        { SP("a", "composite", "\"Patient\"", ",\"expression\":\"Patient\","
+             "\"component\":[{\"definition\":\"http://hl7.org/fhir/"
              "SearchParameter/individual-gender\",\"expression\":\"gen.\"},"
              "{}]"), HIE_INVALID, "SearchParameter.component[0].expression",
           "" },
