@@ -213,9 +213,11 @@ take_sort(hie_searching_t *s, hie_str_t name, hie_str_t value)
 static hie_rc_t
 take_include(hie_searching_t *s, hie_str_t name, hie_str_t value)
 {
-    hie_rc_t       rc;
-    hie_str_t      modifier, base;
-    hie_include_t  include;
+    int                   i, n = 0;
+    hie_rc_t              rc;
+    hie_str_t             modifier, base;
+    hie_include_t         include;
+    const hie_include_t  *urls = NULL;
 
     base = hie_str_split(name, ':', &modifier);
     rc = hie_search_include(s->asking.search, s->type_of, s->types.n,
@@ -224,6 +226,15 @@ take_include(hie_searching_t *s, hie_str_t name, hie_str_t value)
                             &include, &s->job->error);
     if (rc == HIE_OK) {
         APR_ARRAY_PUSH(s->includes, hie_include_t) = include;
+        if (include.all) {
+            urls = hie_search_include_urls(s->asking.search, s->type_of,
+                                           s->types.n, &include, s->job->pool,
+                                           &n);
+        }
+    }
+
+    for (i = 0; i < n; i++) {
+        APR_ARRAY_PUSH(s->includes, hie_include_t) = urls[i];
     }
 
     return rc;

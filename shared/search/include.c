@@ -7,6 +7,8 @@
 
 #include <string.h>
 
+#include <apr_tables.h>
+
 typedef struct {
     hie_search_t      *s;
     const hie_type_t  *types;
@@ -210,6 +212,52 @@ hie_search_include(hie_search_t *s, const hie_type_t *types, int n_types,
     }
 
     return rc == HIE_OK ? take_param(&g, code) : rc;
+}
+
+
+static void
+add_urls(hie_search_t *s, hie_type_t type, const hie_include_t *all,
+         apr_array_header_t *out)
+{
+    int                       i;
+    hie_include_t            *one;
+    const hie_search_type_t  *t;
+
+    t = hie_search_type(s, type);
+    for (i = 0; i < t->n; i++) {
+        if (t->plans[i].param.by_url
+            && (all->target == HIE_TYPE_NONE
+                || hie_criterion_target(&t->plans[i].param, all->target)))
+        {
+            one = apr_array_push(out);
+            *one = *all;
+            one->all = false;
+            one->canonical = true;
+            one->source = type;
+            one->param = t->plans[i].param.key;
+        }
+    }
+}
+
+
+const hie_include_t *
+hie_search_include_urls(hie_search_t *s, const hie_type_t *types, int n_types,
+                        const hie_include_t *all, apr_pool_t *pool, int *n)
+{
+    int                  i;
+    apr_array_header_t  *out;
+
+    out = apr_array_make(pool, 4, sizeof(*all));
+    if (all->source != HIE_TYPE_NONE) {
+        add_urls(s, all->source, all, out);
+    } else if (!all->reverse && !all->iterate) {
+        for (i = 0; i < n_types; i++) {
+            add_urls(s, types[i], all, out);
+        }
+    }
+
+    *n = out->nelts;
+    return (const hie_include_t *) out->elts;
 }
 
 

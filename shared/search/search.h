@@ -433,6 +433,15 @@ hie_search_include(hie_search_t *s, const hie_type_t *types, int n_types,
                    bool reverse, bool iterate, hie_str_t value,
                    apr_pool_t *pool, hie_include_t *out, hie_error_t *err);
 
+/*
+ * What `all` of them leaves: a reference by canonical URL is followed by its
+ * name only. Those of the source, or of the types that are searched; of '*'
+ * with _revinclude, or with iterate, none: they are too many.
+ */
+const hie_include_t *
+hie_search_include_urls(hie_search_t *s, const hie_type_t *types, int n_types,
+                        const hie_include_t *all, apr_pool_t *pool, int *n);
+
 typedef struct {
     hie_str_t   id;            /* or empty */
     apr_time_t  updated;

@@ -133,7 +133,8 @@ add_places(hie_find_t *w, const hie_row_t *rows, int n)
 
 /*
  * What is referred to. The parameter's key tells the type that it is of; all
- * references of a type are asked for with its name.
+ * references of a type are asked for with its name. Those of parameter 0 are
+ * of elements that no parameter leads to.
  */
 static hie_rc_t
 forward(including_t *g, const hie_row_t *rows, int n, bool again)
@@ -174,8 +175,9 @@ forward(including_t *g, const hie_row_t *rows, int n, bool again)
     hie_find_base_sql(&w, "r");
     hie_buf_addf(&w.sql, " OFFSET 0) r, unnest(r.ref_params, r.ref_keys)"
         " AS u(param, key), unnest($%d::bigint[], $%d::text[], $%d::text[])"
-        " AS i(param, source, target) WHERE i.param = u.param OR i.param = 0"
-        " AND u.param <> 0 AND (i.source = '' OR i.source = r.type)) k"
+        " AS i(param, source, target) WHERE u.param <> 0"
+        " AND (i.param = u.param OR i.param = 0"
+        " AND (i.source = '' OR i.source = r.type))) k"
         " CROSS JOIN LATERAL (SELECT * FROM hie.resource x"
         " WHERE x.key = k.key AND (k.target = '' OR x.type = k.target)",
         p + 2, p + 3, p + 4);
@@ -186,37 +188,54 @@ forward(including_t *g, const hie_row_t *rows, int n, bool again)
 }
 
 
-/* What refers to them, by the tokens that this makes. All references of a type
- * have the token of any reference. */
+/* The keys of the rows that are of the include's target; as tokens of its
+ * references too. */
+static void
+add_targets(const hie_include_t *i, const hie_row_t *rows, int n,
+            apr_array_header_t *keys, apr_array_header_t *tokens)
+{
+    uint64_t  key;
+    int       k;
+
+    for (k = 0; k < n; k++) {
+        if (i->target == HIE_TYPE_NONE
+            || hie_str_eqz(rows[k].type, hie_types[i->target].name))
+        {
+            key = hie_search_resource_key(rows[k].type, rows[k].id);
+            APR_ARRAY_PUSH(keys, uint64_t) = key;
+            APR_ARRAY_PUSH(tokens, uint64_t) =
+                hie_search_reference_key(i->param, key);
+        }
+    }
+}
+
+
+static int
+find_array(hie_find_t *w, const apr_array_header_t *keys)
+{
+    return hie_find_keys(w, (const uint64_t *) keys->elts, keys->nelts);
+}
+
+
+/* What refers to them, by the tokens that this makes. */
 static hie_rc_t
 backward(including_t *g, const hie_row_t *rows, int n, bool again)
 {
     hie_find_t            w;
-    apr_array_header_t   *tokens, *types;
+    apr_array_header_t   *keys, *tokens, *types;
     const hie_include_t  *i;
-    uint64_t              target;
-    bool                  named = true;
-    int                   k, j;
+    int                   k;
 
     begin(g, &w);
+    keys = apr_array_make(g->pool, n, sizeof(uint64_t));
     tokens = apr_array_make(g->pool, n, sizeof(uint64_t));
     types = apr_array_make(g->pool, 4, sizeof(hie_str_t));
     for (k = 0; k < g->query->n_includes; k++) {
         i = &g->query->includes[k];
-        if (!applies(i, true, false, again)) {
-            continue;
-        }
-        APR_ARRAY_PUSH(types, hie_str_t) = hie_str(hie_types[i->source].name);
-        named = named && i->source != HIE_TYPE_NONE;
-        for (j = 0; j < n; j++) {
-            if (i->target != HIE_TYPE_NONE
-                && !hie_str_eqz(rows[j].type, hie_types[i->target].name))
-            {
-                continue;
-            }
-            target = hie_search_resource_key(rows[j].type, rows[j].id);
-            APR_ARRAY_PUSH(tokens, uint64_t) =
-                hie_search_reference_key(i->param, target);
+        if (applies(i, true, false, again) && !i->all) {
+            APR_ARRAY_PUSH(types, hie_str_t) =
+                hie_str(hie_types[i->source].name);
+            add_targets(i, rows, n, keys, tokens);
         }
     }
     if (tokens->nelts == 0) {
@@ -226,17 +245,53 @@ backward(including_t *g, const hie_row_t *rows, int n, bool again)
     hie_buf_addz(&w.sql, "SELECT ");
     hie_find_columns(&w, "x", true);
     hie_buf_addf(&w.sql, " FROM hie.resource x"
-                 " WHERE x.tokens && $%d::bigint[]",
-                 hie_find_keys(&w, (const uint64_t *) tokens->elts,
-                               tokens->nelts));
-    if (named) {
-        hie_buf_addf(&w.sql, " AND x.type = ANY ($%d::text[])",
-                     hie_find_strs(&w, (const hie_str_t *) types->elts,
-                                   types->nelts));
-    }
+                 " WHERE x.tokens && $%d::bigint[]", find_array(&w, tokens));
+    hie_buf_addf(&w.sql, " AND x.type = ANY ($%d::text[])",
+                 hie_find_strs(&w, (const hie_str_t *) types->elts,
+                               types->nelts));
     add_wanted(g, &w, "x");
     add_limit(g, &w);
     return run(g, &w);
+}
+
+
+/* The same by whatever parameter: every reference has the token of parameter
+ * 0, and those that a parameter leads to are named. */
+static hie_rc_t
+all_backward(including_t *g, const hie_row_t *rows, int n, bool again)
+{
+    hie_find_t            w;
+    apr_array_header_t   *keys, *tokens;
+    const hie_include_t  *i;
+    hie_rc_t              rc = HIE_OK;
+    int                   k, p;
+
+    for (k = 0; rc == HIE_OK && !g->more && k < g->query->n_includes; k++) {
+        i = &g->query->includes[k];
+        if (!applies(i, true, false, again) || !i->all) {
+            continue;
+        }
+        begin(g, &w);
+        keys = apr_array_make(g->pool, n, sizeof(uint64_t));
+        tokens = apr_array_make(g->pool, n, sizeof(uint64_t));
+        add_targets(i, rows, n, keys, tokens);
+        hie_buf_addz(&w.sql, "SELECT ");
+        hie_find_columns(&w, "x", true);
+        p = find_array(&w, tokens);
+        hie_buf_addf(&w.sql, " FROM hie.resource x"
+            " WHERE x.tokens && $%d::bigint[] AND EXISTS (SELECT"
+            " FROM unnest(x.ref_params, x.ref_keys) AS u(param, key)"
+            " WHERE u.param <> 0 AND u.key = ANY ($%d::bigint[]))", p,
+            find_array(&w, keys));
+        if (i->source != HIE_TYPE_NONE) {
+            hie_buf_addf(&w.sql, " AND x.type = $%d::text", hie_find_str(
+                             &w, hie_str(hie_types[i->source].name)));
+        }
+        add_wanted(g, &w, "x");
+        add_limit(g, &w);
+        rc = run(g, &w);
+    }
+    return rc;
 }
 
 
@@ -304,6 +359,9 @@ hie_store_include(hie_store_t *s, const hie_visible_t *v,
         rc = forward(&g, rows, n, round > 0);
         if (rc == HIE_OK && !g.more) {
             rc = backward(&g, rows, n, round > 0);
+        }
+        if (rc == HIE_OK && !g.more) {
+            rc = all_backward(&g, rows, n, round > 0);
         }
         if (rc == HIE_OK && !g.more) {
             rc = by_url(&g, rows, n, round > 0);

@@ -271,6 +271,27 @@ def _(s):
         check(r.issue()["diagnostics"], query)
 
 
+@both("* is every parameter, and nothing else")
+def _(s):
+    plant(s, {"resourceType": "Encounter", "id": "e", "status": "finished",
+              "class": {"code": "AMB"}},
+          {"resourceType": "Patient", "id": "p"},
+          # Immunization.encounter has no parameter
+          {"resourceType": "Immunization", "id": "i", "status": "completed",
+           "vaccineCode": {"text": "x"}, "occurrenceString": "then",
+           "patient": {"reference": "Patient/<p>"},
+           "encounter": {"reference": "Encounter/<e>"}},
+          {"resourceType": "Flag", "id": "f", "status": "active",
+           "code": {"text": "x"}, "subject": {"reference": "Patient/<p>"},
+           "encounter": {"reference": "Encounter/<e>"}})
+    included(s, "Immunization", "_include=*", "i", "p")
+    included(s, "Immunization", "_include=Immunization:*", "i", "p")
+    included(s, "Encounter", "_revinclude=*", "e", "f")
+    included(s, "Encounter", "_revinclude=Immunization:*", "e", "")
+    included(s, "Patient", "_revinclude=Immunization:*"
+             "&_revinclude=Flag:author", "p", "i")
+
+
 @both("a canonical leads to a resource, too")
 def _(s):
     plant(s, {"resourceType": "Questionnaire", "id": "q", "status": "active",
@@ -280,6 +301,9 @@ def _(s):
            "questionnaire": "http://example.org/<key>/q"})
     included(s, "QuestionnaireResponse",
              "_include=QuestionnaireResponse:questionnaire", "r", "q")
+    included(s, "QuestionnaireResponse", "_include=*", "r", "q")
+    included(s, "Questionnaire", "_revinclude=QuestionnaireResponse:*", "q",
+             "r")
     included(s, "Questionnaire",
              "_revinclude=QuestionnaireResponse:questionnaire", "q", "r")
     table(s, "QuestionnaireResponse", """

@@ -235,6 +235,41 @@ test_include(void **state)
 
 
 static void
+test_include_urls(void **state)
+{
+    int                   n;
+    hie_type_t            types[] = { HIE_TYPE_MeasureReport,
+                                      HIE_TYPE_Patient };
+    hie_include_t         i;
+    const hie_include_t  *urls;
+
+    assert_int_equal(include("MeasureReport Patient", "*", &i), HIE_OK);
+    urls = hie_search_include_urls(search, types, 2, &i, pool, &n);
+    assert_int_equal(n, 1);
+    assert_true(urls->canonical && !urls->all && !urls->reverse);
+    assert_int_equal(urls->source, HIE_TYPE_MeasureReport);
+    assert_int_equal(urls->param, KEY("MeasureReport", "measure"));
+    (void) hie_search_include_urls(search, types + 1, 1, &i, pool, &n);
+    assert_int_equal(n, 0);
+
+    assert_int_equal(include("Measure", "<MeasureReport:*", &i), HIE_OK);
+    urls = hie_search_include_urls(search, types, 1, &i, pool, &n);
+    assert_true(n == 1 && urls->reverse);
+    assert_int_equal(include("Measure", "<MeasureReport:*:Measure", &i),
+                     HIE_OK);
+    (void) hie_search_include_urls(search, types, 1, &i, pool, &n);
+    assert_int_equal(n, 1);
+    i.target = HIE_TYPE_Patient;
+    (void) hie_search_include_urls(search, types, 1, &i, pool, &n);
+    assert_int_equal(n, 0);
+
+    assert_int_equal(include("Measure", "<*", &i), HIE_OK);
+    (void) hie_search_include_urls(search, types, 1, &i, pool, &n);
+    assert_int_equal(n, 0);
+}
+
+
+static void
 test_include_errors(void **state)
 {
     size_t         k;
@@ -473,6 +508,7 @@ main(void)
         cmocka_unit_test(test_sort_lists),
         cmocka_unit_test(test_sort_errors),
         cmocka_unit_test(test_include),
+        cmocka_unit_test(test_include_urls),
         cmocka_unit_test(test_include_errors),
         cmocka_unit_test(test_compartments),
         cmocka_unit_test(test_known),
