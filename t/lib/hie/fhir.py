@@ -49,7 +49,8 @@ def found(response):
     bundle = response.json()
     assert bundle["resourceType"] == "Bundle", bundle
     assert bundle["type"] == "searchset", bundle
-    return [e["resource"]["id"] for e in bundle.get("entry", [])]
+    return [e["resource"]["id"] for e in bundle.get("entry", [])
+            if e.get("search", {}).get("mode") != "outcome"]
 
 
 def link(response, relation):
