@@ -84,9 +84,10 @@ add_value(hie_find_t *w, const hie_sort_t *s, const char *alias)
                        "max(d.high)", alias);
         break;
     case HIE_SORT_NUMBER:
+        /* a quantity has a row of its unit's word beside that of the code */
         add_rows_value(w, s, "hie.resource_number",
-                       "min(coalesce(d.unit_low, d.low))",
-                       "max(coalesce(d.unit_high, d.high))", alias);
+                       "coalesce(min(d.unit_low), min(d.low))",
+                       "coalesce(max(d.unit_high), max(d.high))", alias);
         break;
     case HIE_SORT_TERM:
         hie_buf_addf(&w->sql, "(SELECT %s(d.value) FROM unnest(%s.tokens)"

@@ -79,7 +79,7 @@ def _(s):
     def amount(value, code, **more):
         return {"valueQuantity": {
             "value": value, "system": "http://unitsofmeasure.org",
-            "code": code}, **more}
+            "code": code, "unit": "of " + code}, **more}
 
     plant(s, person("p", "Berta"), person("q", "Anton"))
     for o in (observation("a", "p", **amount(9, "mg")),
