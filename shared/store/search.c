@@ -426,7 +426,10 @@ prepare_search(search_t *w, const hie_frequencies_t *f,
         build_page(&w->page, &w->types[0], bodies);
         rc = add_op(w, &w->page, err);
     }
-    if (rc == HIE_OK && (q->total != HIE_TOTAL_NONE || q->count == 0)) {
+    /* one statement for each of several searches, which need no bodies */
+    if (rc == HIE_OK
+        && (q->count == 0 || (bodies && q->total != HIE_TOTAL_NONE)))
+    {
         hie_find_init(&w->total, q, v, f, pool);
         if (q->explain) {
             w->total.explained = apr_array_make(pool, 4,

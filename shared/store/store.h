@@ -324,8 +324,9 @@ typedef struct {
 /* Takes the locks (advisory ones, in ascending order, each once: exclusive
  * if asked for both ways), all in one call per transaction, then looks for the
  * visible current rows that match each of `n` queries, without bodies; at most
- * queries[i].count of them in out[i]. What a transaction has committed that
- * had one of the locks before is seen. Many share a round trip. */
+ * queries[i].count of them in out[i], and only with 0 a total. What a
+ * transaction has committed that had one of the locks before is seen. Many
+ * share a round trip. */
 HIE_BLOCKING hie_rc_t
 hie_store_find(hie_store_tx_t *tx, const hie_visible_t *v,
                const hie_store_lock_t *locks, int n_locks,

@@ -10,6 +10,45 @@
 
 
 /*
+ * Criteria.
+ */
+static hie_criterion_t
+tokens_of(uint64_t *keys, int n)
+{
+    return (hie_criterion_t) {
+        .kind = HIE_CRITERION_TOKENS, .n = n, .keys = keys
+    };
+}
+
+
+static hie_criterion_t
+ids_of(hie_str_t *ids, int n)
+{
+    return (hie_criterion_t) {
+        .kind = HIE_CRITERION_IDS, .n = n, .ids = ids
+    };
+}
+
+
+/* Of Patient's parameter "name", one value or two. */
+static hie_criterion_t
+strings_of(const char *type, hie_text_match_t match, const char *a,
+           const char *b)
+{
+    hie_text_value_t  *texts = apr_pcalloc(pool, 2 * sizeof(*texts));
+
+    texts[0].match = match;
+    texts[0].value = hie_str(a);
+    texts[0].of.slot = hie_search_param_key(type, "name");
+    texts[1] = texts[0];
+    texts[1].value = hie_str(b);
+    return (hie_criterion_t) {
+        .kind = HIE_CRITERION_STRINGS, .n = b != NULL ? 2 : 1, .texts = texts
+    };
+}
+
+
+/*
  * Visibility.
  */
 static void
@@ -69,9 +108,12 @@ static void
 check_visible(const hie_visible_t *v, bool expected, int line)
 {
     uint64_t            token = key("t");
-    hie_query_token_t   any = { 1, &token };
-    hie_query_t         q = { .type = HIE_STR("Observation"), .count = 5,
-                              .total = true };
+    hie_criterion_t     any = tokens_of(&token, 1);
+    hie_criteria_t      criteria = { 0, &any };
+    hie_str_t           type = HIE_STR("Observation");
+    hie_query_t         q = { .n_types = 1, .types = &type,
+                              .criteria = &criteria,
+                              .total = HIE_TOTAL_ACCURATE };
     hie_found_t         found;
     hie_store_tx_t     *tx;
     hie_row_t           row;
@@ -87,13 +129,12 @@ check_visible(const hie_visible_t *v, bool expected, int line)
     }
 
     for (i = 0; i < 4; i++) {
-        q.n_tokens = i % 2;
-        q.tokens = &any;
+        criteria.n = i % 2;
         q.count = i / 2 * 5;
         assert_int_equal(hie_store_search(store, v, &q, pool, &found, NULL),
                          HIE_OK);
         if (found.total != expected || found.n != (q.count > 0 && expected)
-            || found.next != 0)
+            || found.more)
         {
             fail_msg("search %d, truth %d", i, line);
         }
@@ -156,11 +197,10 @@ test_visibility_combined(void **state)
     hie_put_t          put = make_put("Encounter", "e", 1, "{}", "a", NULL,
                                       NULL);
     uint64_t           both[] = { key("a"), key("b") };
-    hie_index_t       *x = (hie_index_t *) put.index;
     hie_row_t          row;
 
-    x->n_patients = 2;
-    x->patients = both;
+    put.relations->n_patients = 2;
+    put.relations->patients = both;
     assert_int_equal(put_rows(store, &put, 1), HIE_OK);
     put_one("Organization", "o", 1, "{}", NULL, NULL, NULL);
 
@@ -269,49 +309,52 @@ search_count(const hie_query_t *q)
 static void
 test_search_tokens(void **state)
 {
-    uint64_t            k[] = { key("t1"), key("t2"), key("t3") };
-    hie_query_token_t   tokens[] = { { 1, &k[0] }, { 1, &k[1] } };
-    hie_query_token_t   either = { 2, k };
-    hie_query_token_t   mixed[] = { { 1, &k[0] }, { 2, &k[1] } };
-    hie_query_t         q = { .type = HIE_STR("Observation"), .count = 10,
-                              .total = true, .n_tokens = 1,
-                              .tokens = tokens };
-    hie_put_t           put = make_put("Observation", "both", 1, "{}", NULL,
-                                       NULL, NULL);
-    hie_index_t        *x = (hie_index_t *) put.index;
+    uint64_t         k[] = { key("t1"), key("t2"), key("t3") };
+    hie_criterion_t  c[2] = { tokens_of(&k[0], 1), tokens_of(&k[1], 1) };
+    hie_criteria_t   criteria = { 1, c };
+    hie_str_t        type = HIE_STR("Observation");
+    hie_query_t      q = { .n_types = 1, .types = &type, .count = 10,
+                           .criteria = &criteria,
+                           .total = HIE_TOTAL_ACCURATE };
+    hie_put_t        put = make_put("Observation", "both", 1, "{}", NULL,
+                                    NULL, NULL);
 
     put_one("Observation", "one", 1, "{}", NULL, "t1", NULL);
     put_one("Observation", "two", 1, "{}", NULL, "t2", NULL);
     put_one("Patient", "other", 1, "{}", NULL, "t1", NULL);
-    x->n_tokens = 2;
-    x->tokens = k;
+    put_values(&put)->n_tokens = 2;
+    put_values(&put)->tokens = k;
     assert_int_equal(put_rows(store, &put, 1), HIE_OK);
 
     assert_int_equal(search_count(&q), 2);
-    q.n_tokens = 2;
+    criteria.n = 2;
     assert_int_equal(search_count(&q), 1);
-    q.n_tokens = 1;
-    q.tokens = &either;
+    criteria.n = 1;
+    c[0] = tokens_of(k, 2);
     assert_int_equal(search_count(&q), 3);
-    q.n_tokens = 2;
-    q.tokens = mixed;
+    criteria.n = 2;
+    c[0] = tokens_of(&k[0], 1);
+    c[1] = tokens_of(&k[1], 2);
     assert_int_equal(search_count(&q), 1);
 
     /* a criterion that nothing can fulfil */
-    either.n = 0;
-    q.n_tokens = 1;
-    q.tokens = &either;
+    criteria.n = 1;
+    c[0] = tokens_of(k, 0);
     assert_int_equal(search_count(&q), 0);
+    c[0].negate = true;
+    assert_int_equal(search_count(&q), 3);
 }
 
 
 static int
-search_name(hie_query_match_t match, const char *a, const char *b)
+search_name(hie_text_match_t match, const char *a, const char *b)
 {
-    hie_str_t           any[] = { hie_str(a), hie_str(b) };
-    hie_query_string_t  s = { "name", match, b != NULL ? 2 : 1, any };
-    hie_query_t         q = { .type = HIE_STR("Patient"), .count = 10,
-                              .total = true, .n_strings = 1, .strings = &s };
+    hie_criterion_t  c = strings_of("Patient", match, a, b);
+    hie_criteria_t   criteria = { 1, &c };
+    hie_str_t        type = HIE_STR("Patient");
+    hie_query_t      q = { .n_types = 1, .types = &type, .count = 10,
+                           .criteria = &criteria,
+                           .total = HIE_TOTAL_ACCURATE };
 
     return search_count(&q);
 }
@@ -330,58 +373,70 @@ test_search_strings(void **state)
     put_one("Patient", "4", 1, "{}", NULL, NULL, lengthy);
     put_one("Practitioner", "5", 1, "{}", NULL, NULL, "smith");
 
-    assert_int_equal(search_name(HIE_MATCH_PREFIX, "smi", NULL), 2);
-    assert_int_equal(search_name(HIE_MATCH_PREFIX, "smith", NULL), 2);
-    assert_int_equal(search_name(HIE_MATCH_PREFIX, "mith", NULL), 0);
-    assert_int_equal(search_name(HIE_MATCH_PREFIX, "smithers", "m"), 2);
-    assert_int_equal(search_name(HIE_MATCH_PREFIX, "", NULL), 4);
-    assert_int_equal(search_name(HIE_MATCH_PREFIX, "%", NULL), 0);
-    assert_int_equal(search_name(HIE_MATCH_EXACT, "smith", NULL), 1);
-    assert_int_equal(search_name(HIE_MATCH_EXACT, "smi", NULL), 0);
-    assert_int_equal(search_name(HIE_MATCH_EXACT, lengthy, NULL), 1);
-    assert_int_equal(search_name(HIE_MATCH_CONTAINS, "mith", NULL), 2);
-    assert_int_equal(search_name(HIE_MATCH_CONTAINS, "%_", NULL), 1);
-    assert_int_equal(search_name(HIE_MATCH_CONTAINS, "__", NULL), 0);
-    assert_int_equal(search_name(HIE_MATCH_CONTAINS, "\xc3\xbc", "x"), 1);
+    assert_int_equal(search_name(HIE_TEXT_PREFIX, "smi", NULL), 2);
+    assert_int_equal(search_name(HIE_TEXT_PREFIX, "smith", NULL), 2);
+    assert_int_equal(search_name(HIE_TEXT_PREFIX, "mith", NULL), 0);
+    assert_int_equal(search_name(HIE_TEXT_PREFIX, "smithers", "m"), 2);
+    assert_int_equal(search_name(HIE_TEXT_PREFIX, "", NULL), 4);
+    assert_int_equal(search_name(HIE_TEXT_PREFIX, "%", NULL), 0);
+    assert_int_equal(search_name(HIE_TEXT_EXACT, "smith", NULL), 1);
+    assert_int_equal(search_name(HIE_TEXT_EXACT, "smi", NULL), 0);
+    assert_int_equal(search_name(HIE_TEXT_EXACT, lengthy, NULL), 1);
+    assert_int_equal(search_name(HIE_TEXT_CONTAINS, "mith", NULL), 2);
+    assert_int_equal(search_name(HIE_TEXT_CONTAINS, "%_", NULL), 1);
+    assert_int_equal(search_name(HIE_TEXT_CONTAINS, "__", NULL), 0);
+    assert_int_equal(search_name(HIE_TEXT_CONTAINS, "\xc3\xbc", "x"), 1);
+    assert_int_equal(search_name(HIE_TEXT_ENDS, "ers", NULL), 1);
+    assert_int_equal(search_name(HIE_TEXT_ENDS, "_\\", "smit"), 1);
 }
 
 
 static void
 test_search_combined(void **state)
 {
-    uint64_t            k = key("t");
-    hie_query_token_t   token = { 1, &k };
-    hie_str_t           names[] = { HIE_STR("a") };
-    hie_str_t           others[] = { HIE_STR("lph") };
-    hie_query_string_t  strings[] = {
-        { "name", HIE_MATCH_PREFIX, 1, names },
-        { "name", HIE_MATCH_CONTAINS, 1, others }
-    };
-    hie_str_t           ids[] = { HIE_STR("1"), HIE_STR("3"), HIE_STR("9") };
-    hie_query_t         q = { .type = HIE_STR("Patient"), .count = 10,
-                              .total = true };
+    uint64_t         k = key("t");
+    hie_str_t        ids[] = { HIE_STR("1"), HIE_STR("3"), HIE_STR("9") };
+    hie_criterion_t  token = tokens_of(&k, 1);
+    hie_criterion_t  id = ids_of(ids, 3);
+    hie_criterion_t  prefix = strings_of("Patient", HIE_TEXT_PREFIX, "a",
+                                         NULL);
+    hie_criterion_t  contains = strings_of("Patient", HIE_TEXT_CONTAINS,
+                                           "lph", NULL);
+    hie_criterion_t  c[200];
+    hie_criteria_t   criteria = { 1, c };
+    hie_str_t        type = HIE_STR("Patient");
+    hie_query_t      q = { .n_types = 1, .types = &type, .count = 10,
+                           .criteria = &criteria,
+                           .total = HIE_TOTAL_ACCURATE };
+    int              i;
 
     put_one("Patient", "1", 1, "{}", NULL, "t", "alpha");
     put_one("Patient", "2", 1, "{}", NULL, "t", "beta");
     put_one("Patient", "3", 1, "{}", NULL, "u", "alpha");
     put_one("Patient", "4", 1, "{}", NULL, "t", "alef");
 
-    q.n_ids = 3;
-    q.ids = ids;
+    c[0] = id;
     assert_int_equal(search_count(&q), 2);
-    q.n_tokens = 1;
-    q.tokens = &token;
+    c[1] = token;
+    criteria.n = 2;
     assert_int_equal(search_count(&q), 1);
-    q.n_ids = 0;
+    c[0] = token;
+    criteria.n = 1;
     assert_int_equal(search_count(&q), 3);
-    q.n_strings = 1;
-    q.strings = strings;
+    c[1] = prefix;
+    criteria.n = 2;
     assert_int_equal(search_count(&q), 2);
-    q.n_strings = 2;
+    c[2] = contains;
+    criteria.n = 3;
     assert_int_equal(search_count(&q), 1);
-    q.n_ids = 3;
+    c[3] = id;
+    criteria.n = 4;
     assert_int_equal(search_count(&q), 1);
-    q.n_strings = 60;
+
+    for (i = 0; i < 200; i++) {
+        c[i] = prefix;
+    }
+    criteria.n = 200;
     assert_int_equal(hie_store_search(store, &all, &q, pool,
                                       &(hie_found_t) { 0 }, NULL),
                      HIE_INVALID);
@@ -396,19 +451,20 @@ walk_pages(hie_query_t *q, int expected)
     int          seen = 0;
     int          i;
 
-    q->after = 0;
+    q->after = NULL;
     do {
         assert_int_equal(hie_store_search(store, &all, q, pool, &found, NULL),
                          HIE_OK);
-        assert_int_equal(found.total, q->total ? expected : -1);
+        assert_int_equal(found.total,
+                         q->total == HIE_TOTAL_NONE ? -1 : expected);
         for (i = 0; i < found.n; i++) {
             apr_snprintf(id, sizeof(id), "%d", seen++);
             assert_true(hie_str_eqz(found.rows[i].id, id));
             assert_true(body_is(&found.rows[i], "{}"));
             assert_int_equal(found.rows[i].version, 1);
         }
-        q->after = found.next;
-    } while (found.next != 0);
+        q->after = found.n > 0 ? &found.places[found.n - 1] : NULL;
+    } while (found.more);
     assert_int_equal(seen, expected);
 }
 
@@ -416,20 +472,23 @@ walk_pages(hie_query_t *q, int expected)
 static void
 test_search_pages(void **state)
 {
-    uint64_t            k = key("t");
-    hie_query_token_t   token = { 1, &k };
-    hie_query_t         q = { .type = HIE_STR("Patient"), .count = 4,
-                              .tokens = &token };
-    hie_found_t         found;
-    int                 i;
+    uint64_t         k = key("t");
+    hie_criterion_t  token = tokens_of(&k, 1);
+    hie_criteria_t   criteria = { 0, &token };
+    hie_str_t        type = HIE_STR("Patient");
+    hie_query_t      q = { .n_types = 1, .types = &type,
+                           .criteria = &criteria };
+    hie_place_t      end = { .rid = INT64_MAX };
+    hie_found_t      found;
+    int              i;
 
     for (i = 0; i < 12; i++) {
         put_one("Patient", apr_psprintf(pool, "%d", i), 1, "{}", NULL, "t",
                 NULL);
     }
     for (i = 0; i < 4; i++) {
-        q.n_tokens = i % 2;
-        q.total = i / 2;
+        criteria.n = i % 2;
+        q.total = i / 2 ? HIE_TOTAL_ACCURATE : HIE_TOTAL_NONE;
         q.count = 4;
         walk_pages(&q, 12);
         q.count = 5;
@@ -437,7 +496,7 @@ test_search_pages(void **state)
     }
 
     /* beyond the end the total is still there */
-    q.after = INT64_MAX;
+    q.after = &end;
     assert_int_equal(hie_store_search(store, &all, &q, pool, &found, NULL),
                      HIE_OK);
     assert_int_equal(found.n, 0);
@@ -458,24 +517,38 @@ typedef struct {
 static void
 search_shapes(hie_store_t *s, const hie_visible_t *v, int first, int end)
 {
-    uint64_t            k[] = { 40001, 40003 };
-    hie_query_token_t   tokens[] = { { 1, k }, { 2, k } };
-    hie_str_t           any[] = { HIE_STR("x") };
-    hie_query_string_t  strings[] = {
-        { "name", HIE_MATCH_PREFIX, 1, any },
-        { "name", HIE_MATCH_EXACT, 1, any },
-        { "name", HIE_MATCH_CONTAINS, 1, any }
+    uint64_t         k[] = { 40001, 40003 };
+    hie_str_t        any = HIE_STR("x");
+    hie_str_t        type = HIE_STR("Observation");
+    hie_criterion_t  strings[] = {
+        strings_of("Observation", HIE_TEXT_PREFIX, "xxxxx", NULL),
+        strings_of("Observation", HIE_TEXT_EXACT, "xxxxx", NULL),
+        strings_of("Observation", HIE_TEXT_CONTAINS, "xxxxx", NULL)
     };
-    hie_query_t         q;
-    hie_found_t         found;
-    int                 i;
+    hie_criterion_t  c[4];
+    hie_criteria_t   criteria = { 0, c };
+    hie_query_t      q;
+    hie_found_t      found;
+    int              i;
 
     for (i = first; i < end; i++) {
+        criteria.n = 0;
+        if (i / 4 % 2 > 0) {
+            c[criteria.n++] = ids_of(&any, 1);
+        }
+        if (i / 8 % 3 > 0) {
+            c[criteria.n++] = tokens_of(k, 1);
+        }
+        if (i / 8 % 3 > 1) {
+            c[criteria.n++] = tokens_of(k, 2);
+        }
+        if (i / 24 > 0) {
+            c[criteria.n++] = strings[(i / 24 + 2) % 3];
+        }
         q = (hie_query_t) {
-            .type = HIE_STR("Observation"), .count = i / 2 % 2 * 10,
-            .total = i % 2, .n_ids = i / 4 % 2, .ids = any,
-            .n_tokens = i / 8 % 3, .tokens = tokens,
-            .n_strings = i / 24 > 0, .strings = &strings[(i / 24 + 2) % 3]
+            .n_types = 1, .types = &type, .criteria = &criteria,
+            .count = i / 2 % 2 * 10,
+            .total = i % 2 ? HIE_TOTAL_ACCURATE : HIE_TOTAL_NONE
         };
         assert_int_equal(hie_store_search(s, v, &q, pool, &found, NULL),
                          HIE_OK);
@@ -537,14 +610,17 @@ check_reading(const hie_visible_t *v)
     assert_int_equal(r.scans, 0);
     assert_in_range(r.fetched, 1, 4);
 
-    /* the first page of a type reads a page; 0, 1 and 3 count all */
+    /* the first page of a type reads a page, the places and then the rows; 0,
+     * 1 and 3 count all */
     r = read_by(v, 2, 3);
     assert_int_equal(r.scans, 0);
-    assert_in_range(r.fetched, 11, 20);
+    assert_in_range(r.fetched, 11, 24);
 
     for (i = 4; i < 96; i += 4) {
         r = read_by(v, i, i + 4);
-        if (r.scans != 0 || r.fetched > 30) {
+        /* what a string contains is expected to be frequent: pages are walked
+         * to, and it is not here */
+        if (r.scans != 0 || (r.fetched > 30 && i < 72)) {
             fail_msg("shapes from %d: %ld scans, %ld rows", i, r.scans,
                      r.fetched);
         }
@@ -557,13 +633,15 @@ test_plans(void **state)
 {
     hie_visible_t  v = { .default_permit = true };
 
-    sql("INSERT INTO hie.resource (version, updated, type, id, patients,"
-        " tokens, body) SELECT 1, now(), CASE WHEN i % 10 = 0 THEN 'Patient'"
-        " ELSE 'Observation' END, i::text, ARRAY[i % 1000],"
+    sql("INSERT INTO hie.resource (key, version, updated, type, id, patients,"
+        " tokens, body) SELECT i, 1, now(), CASE WHEN i % 10 = 0"
+        " THEN 'Patient' ELSE 'Observation' END, i::text, ARRAY[i % 1000],"
         " ARRAY[i % 7, i, i % 500 + 1000000], '\\x00'"
         " FROM generate_series(1, 50000) i");
-    sql("INSERT INTO hie.resource_string (rid, type, param, value)"
-        " SELECT rid, type, 'name', 'n' || id FROM hie.resource");
+    sql(apr_psprintf(pool, "INSERT INTO hie.resource_string (rid, slot,"
+                     " value) SELECT rid, %u, 'n' || id FROM hie.resource"
+                     " WHERE type = 'Observation'",
+                     hie_search_param_key("Observation", "name")));
     sql("INSERT INTO hie.consent (patient, base_permit, consent_id, permit,"
         " deny) SELECT i, true, i::text, '{}', '{}'"
         " FROM generate_series(0, 999) i");
