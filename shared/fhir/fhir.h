@@ -198,6 +198,9 @@ hie_fhir_patient_key(hie_str_t patient_id);
  * run of white space one space. */
 hie_str_t
 hie_fhir_normalize(apr_pool_t *pool, hie_str_t text);
+/* Text of which only the case does not count. */
+hie_str_t
+hie_fhir_fold(apr_pool_t *pool, hie_str_t text);
 
 
 /*

@@ -116,3 +116,33 @@ hie_fhir_normalize(apr_pool_t *pool, hie_str_t text)
 
     return (hie_str_t) { q.start, (size_t) (q.w - q.start) };
 }
+
+
+hie_str_t
+hie_fhir_fold(apr_pool_t *pool, hie_str_t text)
+{
+    const utf8proc_uint8_t  *in = (const utf8proc_uint8_t *) text.ptr;
+    utf8proc_ssize_t         n, i, in_len = (utf8proc_ssize_t) text.len;
+    utf8proc_int32_t        *points;
+    char                    *w;
+    hie_str_t                out;
+
+    if (text.len == 0) {
+        return HIE_STR("");
+    }
+
+    n = utf8proc_decompose(in, in_len, NULL, 0, UTF8PROC_CASEFOLD);
+    if (n < 0) {
+        return HIE_STR("");         /* not UTF-8: equals nothing */
+    }
+
+    points = apr_palloc(pool, (size_t) (n + 1) * sizeof(*points));
+    n = utf8proc_decompose(in, in_len, points, n, UTF8PROC_CASEFOLD);
+    out.ptr = w = apr_palloc(pool, (size_t) n * 4 + 1);
+    for (i = 0; i < n; i++) {
+        w += utf8proc_encode_char(points[i], (utf8proc_uint8_t *) w);
+    }
+
+    out.len = (size_t) (w - out.ptr);
+    return out;
+}

@@ -20,6 +20,10 @@ hie_criterion_token(hie_criterion_parse_t *p, hie_str_t value, hie_str_t *form)
 {
     hie_str_t  system, code;
 
+    if (p->out->def->folded) {
+        value = hie_fhir_fold(p->pool, value);
+    }
+
     system = hie_search_cut(value, '|', &code);
     if (code.ptr == NULL) {
         *form = hie_search_plain(p->pool, value);

@@ -161,6 +161,10 @@ hie_forms_codes(hie_indexer_t *ix, const hie_fhirpath_item_t *item)
         said->codes = apr_palloc(ix->pool, sizeof(*said->codes));
         said->codes[0].system = HIE_STR_NONE;
         said->codes[0].code = hie_fhirpath_text(item, ix->pool);
+        if (ix->param->folded) {
+            said->codes[0].code = hie_fhir_fold(ix->pool, said->codes[0].code);
+        }
+
         return said;
     }
 

@@ -118,6 +118,27 @@ refers_by_url(const hie_search_plan_t *plan)
 }
 
 
+/* R4 section 3.1.1.4.10: the case of codes counts, unless what they mean says
+ * that it does not. Strings have no such meaning. */
+static bool
+is_folded(const hie_search_plan_t *plan)
+{
+    int  i;
+
+    if (plan->param.kind != HIE_SEARCH_TOKEN) {
+        return false;
+    }
+
+    for (i = 0; i < plan->n_paths; i++) {
+        if (plan->paths[i].type != HIE_TYPE_string) {
+            return false;
+        }
+    }
+
+    return plan->n_paths > 0;
+}
+
+
 hie_rc_t
 hie_search_plan_expression(apr_pool_t *pool, hie_search_plan_t *plan,
                            hie_str_t expression, bool strict,
@@ -140,6 +161,7 @@ hie_search_plan_expression(apr_pool_t *pool, hie_search_plan_t *plan,
 
     apr_pool_destroy(scratch);
     plan->param.by_url = refers_by_url(plan);
+    plan->param.folded = is_folded(plan);
     return rc;
 }
 

@@ -39,6 +39,9 @@ typedef struct {
     int                        n_targets;      /* of a reference: the types */
     const hie_type_t          *targets;        /* that it may lead to; 0: all */
     bool                       by_url;         /* by canonical URL */
+    bool                       folded;         /* a token whose values are of
+                                                  type string: their case does
+                                                  not count */
 } hie_parameter_t;
 
 /* NULL: not served. It stays where it is, for as long as `s` does. */

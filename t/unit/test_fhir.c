@@ -270,6 +270,13 @@ test_normalize(void **state)
     is(hie_fhir_normalize(pool, HIE_STR(" \t")), "");
     is(hie_fhir_normalize(pool, HIE_STR("")), "");
     is(hie_fhir_normalize(pool, HIE_STR_NONE), "");
+
+    is(hie_fhir_fold(pool, HIE_STR(" Ab  1")), " ab  1");
+    is(hie_fhir_fold(pool, HIE_STR("\xc3\x89\xc3\x9f" "9")),
+       "\xc3\xa9ss9");
+    is(hie_fhir_fold(pool, HIE_STR("e\xcc\x81")), "e\xcc\x81");
+    is(hie_fhir_fold(pool, HIE_STR("\xff")), "");
+    is(hie_fhir_fold(pool, HIE_STR_NONE), "");
     is(hie_fhir_normalize(pool, HIE_STR("\xff")), "");
 }
 

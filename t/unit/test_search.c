@@ -119,6 +119,36 @@ test_tokens(void **state)
 }
 
 
+/* Of type string; a code that is one counts as it is. */
+static void
+test_folded(void **state)
+{
+    hie_search_values_t  x;
+    static const char    *medication =
+        "{\"resourceType\":\"Medication\",\"status\":\"Active\","
+        "\"batch\":{\"lotNumber\":\"\xc3\x89 Ab1\"}}";
+
+    each(medication,
+         LIST("lot-number=\xc3\xa9 ab1", "lot-number=\xc3\x89 AB1",
+              "lot-number=|\xc3\x89 Ab1", "lot-number:not=ab1",
+              "status=Active"),
+         LIST("lot-number=ab1", "lot-number=E Ab1", "status=active"));
+    (void) values_of(medication, &x);
+    assert_int_equal(x.n_terms, 2);
+    assert_true(hie_str_eqz(x.terms[0].value, "\xc3\xa9 ab1")
+                || hie_str_eqz(x.terms[1].value, "\xc3\xa9 ab1"));
+
+    assert_true(hie_search_param(search, HIE_TYPE_StructureDefinition,
+                                 HIE_STR("path"))->folded);
+    assert_true(hie_search_param(search, HIE_TYPE_ValueSet,
+                                 HIE_STR("version"))->folded);
+    assert_false(hie_search_param(search, HIE_TYPE_Patient,
+                                  HIE_STR("identifier"))->folded);
+    assert_false(hie_search_param(search, HIE_TYPE_Patient,
+                                  HIE_STR("family"))->folded);
+}
+
+
 static void
 test_strings(void **state)
 {
@@ -813,6 +843,7 @@ main(void)
 {
     const struct CMUnitTest  tests[] = {
         cmocka_unit_test(test_tokens),
+        cmocka_unit_test(test_folded),
         cmocka_unit_test(test_strings),
         cmocka_unit_test(test_dates),
         cmocka_unit_test(test_numbers),
