@@ -29,6 +29,8 @@ ctl_config(ctl_t *ctl, int argc, char **argv);
 int
 ctl_load(ctl_t *ctl, int argc, char **argv);
 int
+ctl_reindex(ctl_t *ctl, int argc, char **argv);
+int
 ctl_token(ctl_t *ctl, int argc, char **argv);
 int
 ctl_status(ctl_t *ctl, int argc, char **argv);

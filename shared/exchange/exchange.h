@@ -218,4 +218,34 @@ hie_load_file(hie_runtime_t *rt, const char *path, bool again,
               bool unchecked, hie_load_progress_cb *progress, void *baton,
               hie_load_result_t *out, hie_error_t *err);
 
+
+/*
+ * Indexing again: for hiectl. What resources are found by is made again of
+ * their bodies, beside everything else that goes on; no version is made. A
+ * call that was interrupted is continued by the next one that asks for the
+ * same, unless that is to begin `again`.
+ */
+typedef struct {
+    hie_str_t              type;     /* or empty: all */
+    hie_str_t              param;    /* only types that have this search
+                                        parameter; or empty */
+    hie_str_t              base;     /* our own URL, https://host/fhir: what
+                                        refers to it refers to us; or empty */
+    bool                   again;
+    _Atomic bool          *stop;     /* or NULL */
+    hie_load_progress_cb  *progress; /* or NULL */
+    void                  *baton;
+} hie_reindex_t;
+
+typedef struct {
+    int64_t  done;                   /* resources, */
+    int64_t  failed;                 /* those among them that could not be
+                                        indexed: they are in the log */
+} hie_reindexed_t;
+
+/* HIE_UNAVAILABLE: it was stopped, or the database does not answer. */
+HIE_BLOCKING hie_rc_t
+hie_reindex(hie_runtime_t *rt, const hie_reindex_t *what,
+            hie_reindexed_t *out, hie_error_t *err);
+
 #endif

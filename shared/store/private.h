@@ -209,6 +209,7 @@ struct hie_store_t {
     hie_stmt_t           rollback;
     hie_stmt_t           create;
     hie_stmt_t           update;
+    hie_stmt_t           reindex;
     hie_stmt_t           labels;
     hie_stmt_t           terms;
     hie_stmt_t           consents;

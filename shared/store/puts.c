@@ -25,7 +25,7 @@
     " $7::int[], $8::int[], $9::timestamptz[], $10::timestamptz[],"           \
     " $11::tsvector[], $35::bigint[], $37::int[], $38::int[]"
 #define COMMON_NAMES                                                          \
-    "type, id, p0, p1, t0, t1, r0, r1, care_from, care_until, words,"          \
+    "type, id, p0, p1, t0, t1, r0, r1, care_from, care_until, words,"         \
     " number, v0, v1"
 
 #define WRITTEN        "$39::timestamptz[], $40::bytea[], $41::int[]"
@@ -100,22 +100,26 @@ static const char  update_sql[] =
     " care_until = d.care_until, method = d.method, deleted = (d.body = ''),"
     " patients = CASE WHEN d.body = '' THEN r.patients"
     " ELSE " PATIENTS " END,"
-    " tokens = " TOKENS ", present = " PRESENT ", ref_params = " PARAMS ", ref_keys = " KEYS ","
-    " body = d.body"
+    " tokens = " TOKENS ", present = " PRESENT ", ref_params = " PARAMS ","
+    " ref_keys = " KEYS ", body = d.body"
     " FROM d WHERE r.type = d.type AND r.id = d.id"
     " AND r.version = d.number - 1 RETURNING r.rid, d.ord, d.words), "
     "a AS (SELECT array_agg(i.rid ORDER BY i.ord) AS rids FROM i), "
     FORGET INDEX
     ALL_OR_CONFLICT;
 
-/* What has got another version meanwhile has been indexed with that. */
+/* No patient is taken away: who governs a row may be known from elsewhere, as
+ * the context of a Binary is. */
 static const char  reindex_sql[] =
     "WITH d AS MATERIALIZED ("
     "SELECT u.* FROM unnest(" COMMON ") WITH ORDINALITY"
     " AS u(" COMMON_NAMES ", ord)), "
     "i AS (UPDATE hie.resource r SET care_from = d.care_from,"
-    " care_until = d.care_until, patients = " PATIENTS ", tokens = " TOKENS ","
-    " present = " PRESENT ", ref_params = " PARAMS ", ref_keys = " KEYS
+    " care_until = d.care_until,"
+    " patients = CASE WHEN " PATIENTS " <@ r.patients THEN r.patients"
+    " ELSE ARRAY(SELECT unnest(r.patients) UNION SELECT unnest(" PATIENTS "))"
+    " END, tokens = " TOKENS ", present = " PRESENT ","
+    " ref_params = " PARAMS ", ref_keys = " KEYS
     " FROM d WHERE r.type = d.type AND r.id = d.id"
     " AND r.version = d.number RETURNING r.rid, d.ord, d.words), "
     "a AS (SELECT array_agg(i.rid ORDER BY i.ord) AS rids FROM i), "

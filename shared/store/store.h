@@ -428,6 +428,27 @@ HIE_BLOCKING hie_rc_t
 hie_store_put_commit(hie_store_tx_t *tx, const hie_put_t *puts, int n,
                      hie_error_t *err);
 
+/*
+ * Indexing again, for maintenance: what rows are found by is made again of
+ * their bodies, and no version of them.
+ */
+
+/* At most `max` current rows of a type behind a place, in the order of rid,
+ * locked against changes until the end: version, rid and body only. */
+HIE_BLOCKING hie_rc_t
+hie_store_walk(hie_store_tx_t *tx, hie_str_t type, int64_t after, int max,
+               hie_row_t **rows, int *n, hie_error_t *err);
+/* How many there are. */
+HIE_BLOCKING hie_rc_t
+hie_store_left(hie_store_t *s, hie_str_t type, int64_t after, int64_t *n,
+               hie_error_t *err);
+/* Puts relations and values in the place of those that are there; a row keeps
+ * its patients, and those of `relations` are added. HIE_CONFLICT: one is not
+ * of the version that it is said to be. */
+HIE_BLOCKING hie_rc_t
+hie_store_reindex(hie_store_tx_t *tx, const hie_put_t *puts, int n,
+                  hie_error_t *err);
+
 
 /*
  * Raw content of a version of a Binary. What is stored is never changed, so it

@@ -52,7 +52,8 @@ is_word(const char *at, const char *end, size_t *n)
     }
     *n = (size_t) len;
     category = utf8proc_category(c);
-    return (category >= UTF8PROC_CATEGORY_LU && category <= UTF8PROC_CATEGORY_LO)
+    return (category >= UTF8PROC_CATEGORY_LU
+            && category <= UTF8PROC_CATEGORY_LO)
            || (category >= UTF8PROC_CATEGORY_ND
                && category <= UTF8PROC_CATEGORY_NO);
 }

@@ -31,6 +31,7 @@ hie_write_statements(hie_store_t *s)
 {
     hie_store_stmt(&s->create, hie_rows_sql(HIE_ROWS_CREATE));
     hie_store_stmt(&s->update, hie_rows_sql(HIE_ROWS_UPDATE));
+    hie_store_stmt(&s->reindex, hie_rows_sql(HIE_ROWS_REINDEX));
     hie_store_stmt(&s->consents, consents_sql);
     hie_terms_statements(s);
     hie_store_stmt(&s->locks, "SELECT count(*) FROM (SELECT CASE WHEN u.shared"

@@ -134,6 +134,63 @@ def _(stand):
             "GET", f"/Patient?identifier={a}"))), 1, "resources")
 
 
+@once("conditions of every kind make one resource")
+def _(stand):
+    there = one(stand)
+    place = f"race-place-{RUN}"
+    there.request("PUT", f"/Organization/{place}", {
+        "resourceType": "Organization", "id": place, "name": place})
+    for n in range(max(ROUNDS // 3, 2)):
+        name = f"Kind{RUN}{n}"
+        born = f"19{10 + n}-02-03"
+        more = {"birthDate": born, "gender": "other",
+                "managingOrganization": {
+                    "reference": f"Organization/{place}"}}
+        ways = (f"family={name}&birthdate={born}",
+                f"family:exact={name}&gender=other",
+                f"name:contains={name[1:]}&birthdate=gt19{9 + n:02}",
+                f"organization.name={place}&family={name}",
+                f"organization:Organization.name={place}&name={name}"
+                "&gender:not=male",
+                f"identifier:missing=true&family={name}",
+                f"family={name}&_lastUpdated=gt2020")
+
+        def create(c):
+            p = person(family=name, **more)
+            del p["identifier"]
+            c.request("POST", "/Patient", p,
+                      [("If-None-Exist", ways[c.number % len(ways)])])
+
+        _, told = crowd(stand, create)
+        equal(sorted(s for s, _ in told), [200] * (CLIENTS - 1) + [201],
+              "statuses")
+        equal(len(found(one(stand).request(
+            "GET", f"/Patient?family={name}"))), 1, "resources")
+
+
+@once("quantities, dates and codes are conditions, too")
+def _(stand):
+    for n in range(max(ROUNDS // 3, 2)):
+        about = f"race-obs-{RUN}-{n}"
+        one(stand).request("PUT", f"/Patient/{about}", patient(about))
+        ways = (f"subject=Patient/{about}&value-quantity=gt71",
+                f"patient={about}&code=8867-4",
+                f"subject.identifier={about}&date=2024-05",
+                f"code-value-quantity=8867-4$72&patient={about}",
+                f"combo-code=8867-4&subject:Patient={about}")
+
+        def create(c):
+            o = observation("x", about, value=72,
+                            effectiveDateTime="2024-05-06")
+            del o["id"]
+            c.request("POST", "/Observation", o,
+                      [("If-None-Exist", ways[c.number % len(ways)])])
+
+        _, told = crowd(stand, create)
+        equal(sorted(s for s, _ in told), [200] * (CLIENTS - 1) + [201],
+              "statuses")
+
+
 def history(stand, key, last):
     """What each version says, from the first to the last."""
     c = one(stand)
