@@ -134,8 +134,8 @@ tool_setup(void **state)
     apr_pool_create(&pool, root);
     sql("TRUNCATE hie.resource, hie.resource_history, hie.resource_string,"
         " hie.resource_date, hie.resource_number, hie.resource_text,"
-        " hie.term, hie.label, hie.consent, hie.load_state, hie_node_n1.audit_log,"
-        " hie.binary, hie.binary_chunk,"
+        " hie.term, hie.label, hie.consent, hie.load_state,"
+        " hie.binary, hie.binary_chunk, hie_node_n1.audit_log,"
         " hie_node_n1.journal_place, hie_node_n1.dead_letter");
     return 0;
 }
