@@ -556,6 +556,22 @@ search_shapes(hie_store_t *s, const hie_visible_t *v, int first, int end)
 }
 
 
+/* The connections of that name have ended, and told what they read. */
+static void
+await_end(const char *name)
+{
+    const char  *text;
+    int          i;
+
+    text = apr_psprintf(pool, "SELECT count(*) FROM pg_stat_activity"
+                        " WHERE application_name = '%s'"
+                        " AND datname = current_database()", name);
+    for (i = 0; i < 500 && sql_number(text) > 0; i++) {
+        usleep(10000);
+    }
+}
+
+
 /* A store of its own: its connections have told what they read when they are
  * closed. */
 static reading_t
@@ -582,13 +598,7 @@ read_by(const hie_visible_t *v, int first, int end)
     search_shapes(s, v, first, end);
     hie_store_close(s);
 
-    for (i = 0; i < 500 && sql_number("SELECT count(*) FROM pg_stat_activity"
-                                      " WHERE application_name = 'plans'"
-                                      " AND datname = current_database()") > 0;
-         i++)
-    {
-        usleep(10000);
-    }
+    await_end("plans");
     r.scans = sql_number("SELECT sum(seq_scan) FROM pg_stat_user_tables"
                          " WHERE schemaname = 'hie' AND relname IN"
                          " ('resource', 'resource_history', 'consent',"
@@ -646,8 +656,11 @@ test_plans(void **state)
         " deny) SELECT i, true, i::text, '{}', '{}'"
         " FROM generate_series(0, 999) i");
     sql("VACUUM ANALYZE hie.resource, hie.resource_string, hie.consent");
-    /* what this connection did must not be counted later */
+    /* what other connections did must not be counted later */
     sql("SELECT pg_stat_force_next_flush()");
+    hie_store_close(store);
+    store = open_store(&conf);
+    await_end("hie");
 
     check_reading(&all);
     check_reading(&v);
