@@ -365,8 +365,14 @@ joined(apr_pool_t *pool, const void *a, int n_a, const void *b, int n_b,
     char  *both;
 
     both = apr_palloc(pool, size * (size_t) (n_a + n_b) + 1);
-    memcpy(both, a, size * (size_t) n_a);
-    memcpy(both + size * (size_t) n_a, b, size * (size_t) n_b);
+    if (n_a > 0) {
+        memcpy(both, a, size * (size_t) n_a);
+    }
+
+    if (n_b > 0) {
+        memcpy(both + size * (size_t) n_a, b, size * (size_t) n_b);
+    }
+
     return both;
 }
 
