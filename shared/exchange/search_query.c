@@ -540,7 +540,7 @@ static hie_rc_t
 read_all(hie_searching_t *s, reader_t *r)
 {
     int         n = 0;
-    bool        taken;
+    bool        taken = false;
     hie_rc_t    rc;
     hie_buf_t   used;
     hie_job_t  *job = s->job;

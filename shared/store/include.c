@@ -375,6 +375,6 @@ hie_store_include(hie_store_t *s, const hie_visible_t *v,
 
     out->n = g.found->nelts;
     out->rows = (hie_row_t *) g.found->elts;
-    out->more = g.more;
+    out->more = g.more || n > 0;     /* what was found last leads on */
     return rc;
 }

@@ -292,6 +292,20 @@ def _(s):
              "&_revinclude=Flag:author", "p", "i")
 
 
+@both("how far :iterate goes")
+def _(s):
+    plant(s, *(organization(f"o{i:02}", f"N{i}", f"o{i - 1:02}" if i else None)
+               for i in range(24)))
+    r = included(s, "Organization", "_id=<o20>"
+                 "&_include:iterate=Organization:partof", "o20",
+                 " ".join(f"o{i:02}" for i in range(20)))
+    equal(outcomes(r), [], "all of them")
+    r = ask(s, "/Organization", f"_id={s.id('o23')}"
+            "&_include:iterate=Organization:partof")
+    equal(len(entries(r, "include")), 21, "as far as it goes")
+    equal([i["code"] for i in outcomes(r)], ["incomplete"], "and it says so")
+
+
 @both("a canonical leads to a resource, too")
 def _(s):
     plant(s, {"resourceType": "Questionnaire", "id": "q", "status": "active",
