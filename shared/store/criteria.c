@@ -379,7 +379,12 @@ has_condition(hie_find_t *w, const hie_chain_t *chain, const char *alias)
 static void
 group_condition(hie_find_t *w, const hie_chain_t *chain, const char *alias)
 {
-    hie_buf_addz(&w->sql, "(true");
+    hie_buf_addz(&w->sql, "(");
+    if (chain->type != HIE_TYPE_NONE) {
+        hie_find_type_sql(w, chain_type(w, chain), alias);
+    } else {
+        hie_buf_addz(&w->sql, "true");
+    }
     hie_find_conditions(w, chain->criteria, alias);
     hie_buf_addc(&w->sql, ')');
 }
@@ -418,6 +423,47 @@ any_chain(hie_find_t *w, const hie_criterion_t *c, const char *alias)
 /*
  * By an index.
  */
+
+/* What meets one conjunction of a group or another, each led by itself. */
+static void
+add_group_keys(hie_find_t *w, const hie_criterion_t *c,
+               hie_find_types_t *types)
+{
+    const char  *g;
+    int          i;
+
+    for (i = 0; i < c->n; i++) {
+        g = hie_find_alias(w);
+        hie_buf_addf(&w->sql, "%sSELECT %s.key", i > 0 ? " UNION " : "", g);
+        hie_find_matches(w, c->chains[i].type == HIE_TYPE_NONE
+                            ? types : chain_type(w, &c->chains[i]),
+                         c->chains[i].criteria, g);
+    }
+}
+
+
+/* Is there in each conjunction of a group one that leads? */
+static bool
+all_led(const hie_criterion_t *c)
+{
+    const hie_criteria_t  *all;
+    int                    i, k;
+
+    for (i = 0; i < c->n; i++) {
+        all = c->chains[i].criteria;
+        for (k = 0; k < all->n; k++) {
+            if (hie_criterion_index(&all->criteria[k]) != NULL) {
+                break;
+            }
+        }
+        if (k == all->n) {
+            return false;
+        }
+    }
+    return true;
+}
+
+
 const char *
 hie_criterion_index(const hie_criterion_t *c)
 {
@@ -433,9 +479,13 @@ hie_criterion_index(const hie_criterion_t *c)
         [HIE_CRITERION_TEXT] = "resource_text_words",
         [HIE_CRITERION_CHAIN] = "resource_tokens",
         [HIE_CRITERION_HAS] = "resource_key (by URL: resource_tokens)",
-        [HIE_CRITERION_NEAR] = "resource_number_low"
+        [HIE_CRITERION_NEAR] = "resource_number_low",
+        [HIE_CRITERION_GROUP] = "resource_key"
     };
 
+    if (c->kind == HIE_CRITERION_GROUP && !all_led(c)) {
+        return NULL;
+    }
     if (c->negate || c->n == 0
         || (size_t) c->kind >= sizeof(names) / sizeof(names[0])
         || (c->kind == HIE_CRITERION_UPDATED
@@ -449,7 +499,7 @@ hie_criterion_index(const hie_criterion_t *c)
 
 void
 hie_criterion_indexed(hie_find_t *w, const hie_criterion_t *c,
-                      const char *alias)
+                      hie_find_types_t *types, const char *alias)
 {
     switch (c->kind) {
     case HIE_CRITERION_TOKENS:
@@ -482,6 +532,11 @@ hie_criterion_indexed(hie_find_t *w, const hie_criterion_t *c,
                      " FROM (", alias);
         add_has_keys(w, c);
         hie_buf_addz(&w->sql, ") h))");
+        break;
+    case HIE_CRITERION_GROUP:
+        hie_buf_addf(&w->sql, "%s.key = ANY (ARRAY(", alias);
+        add_group_keys(w, c, types);
+        hie_buf_addz(&w->sql, "))");
         break;
     default:
         hie_buf_addf(&w->sql, "%s.rid = ANY (ARRAY(SELECT DISTINCT h.rid"

@@ -46,6 +46,21 @@ estimate_chains(const hie_find_t *w, const hie_criterion_t *c, double rows)
 
 
 static double
+estimate_group(const hie_find_t *w, const hie_criterion_t *c,
+               const hie_find_types_t *types)
+{
+    double  best, all, sum = 0;
+    int     i;
+
+    for (i = 0; i < c->n; i++) {
+        hie_find_estimate(w, types, c->chains[i].criteria, &best, &all);
+        sum += best;
+    }
+    return sum;
+}
+
+
+static double
 of_range(hie_range_op_t op, bool negate, double width, double spread,
          double rows)
 {
@@ -98,7 +113,8 @@ estimate_values(const hie_criterion_t *c, double rows)
 
 
 static double
-estimate(const hie_find_t *w, const hie_criterion_t *c, double rows)
+estimate(const hie_find_t *w, const hie_find_types_t *types,
+         const hie_criterion_t *c, double rows)
 {
     double  sum = 0;
     int     i;
@@ -126,8 +142,10 @@ estimate(const hie_find_t *w, const hie_criterion_t *c, double rows)
     case HIE_CRITERION_HAS:
         sum = estimate_chains(w, c, rows);
         break;
-    case HIE_CRITERION_PRESENT:
     case HIE_CRITERION_GROUP:
+        sum = estimate_group(w, c, types);
+        break;
+    case HIE_CRITERION_PRESENT:
     case HIE_CRITERION_CODES:
         sum = rows;
         break;
@@ -163,7 +181,7 @@ hie_find_estimate(const hie_find_t *w, const hie_find_types_t *types,
     *best = rows;
     *all = rows;
     for (i = 0; c != NULL && i < c->n; i++) {
-        e = estimate(w, &c->criteria[i], rows);
+        e = estimate(w, types, &c->criteria[i], rows);
         if (e < *best && hie_criterion_index(&c->criteria[i]) != NULL) {
             *best = e;
         }
@@ -189,7 +207,7 @@ leader(const hie_find_t *w, const hie_find_types_t *types,
         if (hie_criterion_index(&c->criteria[i]) == NULL) {
             continue;
         }
-        e = estimate(w, &c->criteria[i], rows);
+        e = estimate(w, types, &c->criteria[i], rows);
         if (c->criteria[i].kind == HIE_CRITERION_TOKENS
             || c->criteria[i].kind == HIE_CRITERION_IDS)
         {
@@ -311,7 +329,7 @@ hie_find_matches(hie_find_t *w, hie_find_types_t *types,
             add_all_tokens(w, c, alias);
         } else {
             hie_buf_addz(&w->sql, " AND ");
-            hie_criterion_indexed(w, lead, alias);
+            hie_criterion_indexed(w, lead, types, alias);
             explain(w, lead, apr_pstrcat(w->pool, "leads by index ",
                                          hie_criterion_index(lead), NULL));
         }

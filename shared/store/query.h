@@ -99,10 +99,10 @@ hie_criterion_condition(hie_find_t *w, const hie_criterion_t *c,
 /* Is there an index that leads to what meets it? Which? NULL: none. */
 const char *
 hie_criterion_index(const hie_criterion_t *c);
-/* The same as a condition that this index serves. */
+/* The same as a condition that this index serves, on a row of the types. */
 void
 hie_criterion_indexed(hie_find_t *w, const hie_criterion_t *c,
-                      const char *alias);
+                      hie_find_types_t *types, const char *alias);
 
 /* rows.c: criteria on dates, numbers, strings: conditions on the rows that
  * belong to the resource under `alias`, or, without it, the set of places
