@@ -396,7 +396,7 @@ receive(connection_t *c)
 
 
 static double
-run(int seconds)
+run(double seconds)
 {
     int                  i, n;
     uint64_t             start, end, t;
@@ -404,7 +404,7 @@ run(int seconds)
     struct epoll_event   events[256];
 
     start = now();
-    end = start + (uint64_t) seconds * 1000000000;
+    end = start + (uint64_t) (seconds * 1e9);
     for (i = 0; i < n_connections; i++) {
         open_connection(&connections[i]);
         begin(&connections[i]);
@@ -477,20 +477,21 @@ parse_address(char *text)
 int
 main(int argc, char **argv)
 {
-    int  opt, seconds = 10;
+    int     opt;
+    double  seconds = 10;
 
     while ((opt = getopt(argc, argv, "c:d:H:")) != -1) {
         if (opt == 'c') {
             n_connections = atoi(optarg);
         } else if (opt == 'd') {
-            seconds = atoi(optarg);
+            seconds = atof(optarg);
         } else if (opt == 'H' && n_headers < HEADERS_MAX) {
             headers[n_headers++] = optarg;
         } else {
             return 2;
         }
     }
-    if (argc - optind != 2 || seconds < 1 || n_connections < 1
+    if (argc - optind != 2 || seconds <= 0 || n_connections < 1
         || n_connections > CONNECTIONS_MAX)
     {
         fprintf(stderr, "usage: load [-c connections] [-d seconds] "

@@ -137,6 +137,27 @@ def children(pid):
     return sorted(found)
 
 
+def cpu_seconds(*roots):
+    """Processor time of processes, of the children that they have waited for,
+    and of those that live."""
+    ticks, below = {}, {}
+    for entry in Path("/proc").iterdir():
+        if entry.name.isdigit():
+            try:
+                text = (entry / "stat").read_text()
+            except OSError:
+                continue
+            fields = text.rpartition(")")[2].split()
+            pid = int(entry.name)
+            ticks[pid] = sum(int(f) for f in fields[11:15])
+            below.setdefault(int(fields[1]), []).append(pid)
+
+    def tree(pid):
+        return ticks.get(pid, 0) + sum(tree(p) for p in below.get(pid, ()))
+
+    return sum(map(tree, roots)) / os.sysconf("SC_CLK_TCK")
+
+
 def wait_until(what, condition, seconds=15, pause=0.02, log=None):
     """Waits for a true value and returns it."""
     end = time.monotonic() + seconds

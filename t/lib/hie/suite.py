@@ -52,6 +52,9 @@ def units():
         started = time.monotonic()
         make = ["make", "-C", "build", "check", "--no-print-directory"]
         run("build of the unit tests", [*make, "-j2", "TESTS="], cwd=TOP)
+        # for t/both/search_plans.t
+        run("build of bench/criteria", ["make", "-C", "build", "bench/sql",
+                                        "bench/criteria"], cwd=TOP)
         # one after the other: some of them share the database
         done = subprocess.run([*make, "-j1"], cwd=TOP, env=env, text=True,
                               errors="replace", stdout=subprocess.PIPE,
