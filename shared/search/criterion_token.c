@@ -402,7 +402,8 @@ hie_criterion_type(const hie_criterion_parse_t *p)
 typedef struct {
     hie_str_t  type;             /* of ours: both; */
     hie_str_t  id;               /* without type: id */
-    hie_str_t  text;             /* of others: without the version */
+    hie_str_t  text;             /* as it was written; of others without the
+                                    version */
 } referred_t;
 
 
@@ -457,7 +458,7 @@ read_reference(hie_criterion_parse_t *p, hie_str_t value, referred_t *out)
     }
 
     out->type = hie_str(hie_types[type].name);
-    out->id = text;
+    out->id = out->text = text;
     return HIE_OK;
 }
 
@@ -513,6 +514,11 @@ reference_keys(hie_criterion_parse_t *p, hie_str_t value,
             ? hie_search_reference_key(param,
                                        hie_search_resource_key(r.type, r.id))
             : hie_search_key(param, r.text);
+    }
+
+    if (r.id.len > 0 && p->out->def->by_url) {
+        /* a canonical may be written like a reference */
+        APR_ARRAY_PUSH(keys, uint64_t) = hie_search_key(param, r.text);
     }
 
     return rc;

@@ -460,6 +460,17 @@ test_urls(void **state)
     key = hie_search_param_key("Measure", "depends-on");
     says(&x, key, "http://l", hie_search_key(key, HIE_STR("http://l")));
 
+    /* R4's examples have some like this */
+    each("{\"resourceType\":\"QuestionnaireResponse\",\"questionnaire\":"
+         "\"Questionnaire/gcs\"}",
+         LIST("questionnaire=Questionnaire/gcs",
+              "questionnaire:Questionnaire=Questionnaire/gcs"),
+         LIST("questionnaire=Questionnaire/gc", "questionnaire=gcs",
+              "questionnaire=http://x/Questionnaire/gcs"));
+    each("{\"resourceType\":\"QuestionnaireResponse\",\"questionnaire\":"
+         "\"gcs|1\"}", LIST("questionnaire=gcs"),
+         LIST("questionnaire=Questionnaire/gcs"));
+
     /* as long as it may be, and whole characters */
     key = hie_search_param_key("Measure", "url");
     assert_int_equal(terms_of(&x, key), 1);
