@@ -76,9 +76,8 @@ hie_search_remove(hie_search_t *s, hie_str_t url);
 
 
 /*
- * Index values. A token, a reference, a uri, an exact string, the words that
- * go with a token and the presence of a parameter are keys (hie_search_key);
- * what has order stands in rows.
+ * Index values. A token, a reference, a uri, an exact string and the words that
+ * go with a token are keys (hie_search_key); what has order stands in rows.
  *
  * Texts in rows and terms are at most HIE_SEARCH_TEXT_MAX bytes, as are those
  * that a search compares with them: what is longer is cut at a character. Keys
@@ -327,7 +326,8 @@ typedef struct {
     hie_str_t   base;            /* our own URL */
     apr_time_t  now;             /* what "about" a date is about */
     int         max_depth;       /* chains in one another */
-    int         max_values;      /* of one criterion */
+    int         max_values;      /* of one criterion, or comparisons of one
+                                    _filter */
 } hie_search_rules_t;
 
 /*
@@ -453,7 +453,8 @@ typedef struct {
 /*
  * Does a resource with these values meet all criteria? For what is not in the
  * database yet. CHAIN, HAS, TEXT and CODES are not known here: where the answer
- * hangs on them, `*known` is false and so is the answer.
+ * hangs on them, `*known` is false and so is the answer. That the type is one
+ * of those asked for is taken for granted.
  */
 bool
 hie_search_meets(const hie_search_values_t *values, const hie_row_facts_t *row,

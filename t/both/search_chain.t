@@ -386,6 +386,19 @@ def _(s):
     check("GET" in r.get("Allow"), "OPTIONS")
 
 
+@both("a compartment: of its own type one id, of others none")
+def _(s):
+    ward(s)
+    same = s.id("p")
+    r = s.put("/Basic/" + same, {"resourceType": "Basic", "id": same,
+                                 "code": {"text": "no patient's"}})
+    check(r.status in (200, 201), "another resource of the same id")
+    found = [(e["resource"]["resourceType"], e["resource"]["id"])
+             for e in s.get(f"/Patient/{same}/*?_count=100").json()["entry"]]
+    check(("Patient", same) in found, "the patient")
+    check(("Basic", same) not in found, "what has her id by chance")
+
+
 @both("several types")
 def _(s):
     ward(s)
