@@ -278,25 +278,38 @@ wants_prepare(const hie_conn_t *c, const hie_stmt_t *st)
 }
 
 
+/* Is it prepared, or will be by one of the statements before it? */
+static bool
+will_be_prepared(const hie_conn_t *c, const hie_op_t *ops, int i,
+                 const bool *prepares)
+{
+    int  j;
+
+    for (j = 0; j < i; j++) {
+        if (prepares[j] && ops[j].stmt->key == ops[i].stmt->key) {
+            return true;
+        }
+    }
+    return is_prepared(c, ops[i].stmt);
+}
+
+
 static bool
 wire_send(hie_conn_t *c, hie_op_t *ops, int n, bool *prepares)
 {
-    int  i, j;
+    bool  prepared;
+    int   i;
 
     for (i = 0; i < n; i++) {
-        prepares[i] = wants_prepare(c, ops[i].stmt);
-        for (j = 0; prepares[i] && j < i; j++) {
-            prepares[i] = ops[j].stmt->key != ops[i].stmt->key;
-        }
+        prepared = will_be_prepared(c, ops, i, prepares);
+        prepares[i] = !prepared && wants_prepare(c, ops[i].stmt);
         if (prepares[i]
             && PQsendPrepare(c->pg, ops[i].stmt->name, ops[i].stmt->sql, 0,
                              NULL) != 1)
         {
             return false;
         }
-        if (!send_op(c, &ops[i],
-                     prepares[i] || j < i || is_prepared(c, ops[i].stmt)))
-        {
+        if (!send_op(c, &ops[i], prepared || prepares[i])) {
             return false;
         }
     }

@@ -504,6 +504,40 @@ test_search_pages(void **state)
 }
 
 
+/* More statements than a connection remembers: the others go unprepared, those
+ * that share a round trip too. */
+static void
+test_many_statements(void **state)
+{
+    uint32_t          param = 1;
+    hie_str_t         type = HIE_STR("Patient");
+    hie_criterion_t   c[2][8];
+    hie_criteria_t    criteria[2] = { { 8, c[0] }, { 8, c[1] } };
+    hie_query_t       q[2];
+    hie_found_t       found[2];
+    hie_store_tx_t   *tx;
+    int               i, k, n;
+
+    for (i = 0; i < 2; i++) {
+        q[i] = (hie_query_t) { .n_types = 1, .types = &type, .count = 1,
+                               .criteria = &criteria[i] };
+    }
+    assert_int_equal(hie_store_begin(store, pool, &tx, NULL), HIE_OK);
+    for (n = 0; n < 256; n++) {
+        for (i = 0; i < 16; i++) {
+            k = i / 8 == 0 ? n : 255 - n;
+            c[i / 8][i % 8] = (hie_criterion_t) {
+                .kind = HIE_CRITERION_PRESENT, .n = 1, .n_params = 1,
+                .params = &param, .negate = k >> i % 8 & 1
+            };
+        }
+        assert_int_equal(hie_store_find(tx, &all, NULL, 0, q, 2, found, NULL),
+                         HIE_OK);
+    }
+    hie_store_rollback(tx);
+}
+
+
 /*
  * Plans: no shape of a query may read a whole table. What the statements read
  * is in the statistics; the values here match nothing or little.
@@ -676,7 +710,8 @@ main(void)
         TEST(test_visibility), TEST(test_visibility_combined),
         TEST(test_visibility_of_versions), TEST(test_withheld),
         TEST(test_search_tokens), TEST(test_search_strings),
-        TEST(test_search_combined), TEST(test_search_pages), TEST(test_plans)
+        TEST(test_search_combined), TEST(test_search_pages),
+        TEST(test_many_statements), TEST(test_plans)
     };
 
     if (!tool_available()) {
