@@ -16,7 +16,8 @@
 
 static const char *const  families[] = {
     "Anders", "andersson", "\xc3\x85ngstr\xc3\xb6m", "O'Neill", "M\xc3\xbcller",
-    "100%_\\\\x", "van der Berg", "Zhu", "\xe5\xbc\xa0", "A", "Smith", "smithers"
+    "100%_\\\\x", "van der Berg", "Zhu", "\xe5\xbc\xa0", "A",
+    "Smith", "smithers"
 };
 static const char *const  given[] = { "Ann", "Bob", "Zo\xc3\xab", "Ann" };
 static const char *const  births[] = {

@@ -354,7 +354,8 @@ meets_chain(const doc_t *d, const hie_criterion_t *c, const hie_chain_t *chain,
     int  i;
 
     if (c->kind == HIE_CRITERION_GROUP) {
-        return docs_meet(d, chain->criteria, v);
+        return (chain->type == HIE_TYPE_NONE || chain->type == d->type)
+               && docs_meet(d, chain->criteria, v);
     }
     for (i = 0; i < n_docs; i++) {
         if (docs[i].type == chain->type && docs_visible(&docs[i], v)
@@ -482,14 +483,19 @@ void
 wall(asked_t *a)
 {
     hie_criteria_t  *inner = apr_pmemdup(pool, &a->criteria, sizeof(*inner));
-    hie_chain_t     *way = apr_pcalloc(pool, sizeof(*way));
+    hie_criteria_t  *never = apr_pcalloc(pool, sizeof(*never));
+    hie_chain_t     *ways = apr_pcalloc(pool, 2 * sizeof(*ways));
 
+    never->n = 1;
+    never->criteria = apr_pcalloc(pool, sizeof(*never->criteria));
+    never->criteria->kind = HIE_CRITERION_TOKENS;
     inner->criteria = apr_pmemdup(pool, a->criterion, sizeof(a->criterion));
-    way->criteria = inner;
+    ways[0].criteria = inner;
+    ways[1].criteria = never;
     memset(a->criterion, 0, sizeof(a->criterion));
     a->criterion[0].kind = HIE_CRITERION_GROUP;
-    a->criterion[0].n = 1;
-    a->criterion[0].chains = way;
+    a->criterion[0].n = 2;
+    a->criterion[0].chains = ways;
     a->criteria.n = 1;
 }
 

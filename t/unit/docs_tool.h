@@ -8,7 +8,7 @@
 
 #include "store_tool.h"
 
-#define DOCS_MAX   1200
+#define DOCS_MAX   1500
 #define DOCS_BASE  "http://our.example/fhir"
 
 typedef struct {
@@ -86,7 +86,8 @@ typedef struct {
 /* With a page of `count`. */
 asked_t *
 ask(const char *text, int count);
-/* The criteria behind a wall: no index leads through a group. */
+/* The criteria behind a wall: a group of them and of what nothing meets, which
+ * no index leads to. */
 void
 wall(asked_t *a);
 /* Of its types, visible, and meets its criteria. */
