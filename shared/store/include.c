@@ -42,7 +42,8 @@ applies(const hie_include_t *i, bool reverse, bool canonical, bool again)
 
 
 /*
- * The statement.
+ * The statement. It has each row once: what is beyond the limit would be lost
+ * otherwise.
  */
 static void
 begin(including_t *g, hie_find_t *w)
@@ -167,8 +168,8 @@ forward(including_t *g, const hie_row_t *rows, int n, bool again)
 
     hie_buf_addz(&w.sql, "SELECT ");
     hie_find_columns(&w, "x", true);
-    hie_buf_addf(&w.sql, " FROM (SELECT DISTINCT u.key, i.target"
-        " FROM unnest($%d::text[], $%d::bigint[]) AS j(type, rid)"
+    hie_buf_addf(&w.sql, " FROM (SELECT u.key, array_agg(DISTINCT i.target) AS"
+        " targets FROM unnest($%d::text[], $%d::bigint[]) AS j(type, rid)"
         " CROSS JOIN LATERAL (SELECT r.type, r.ref_params, r.ref_keys"
         " FROM hie.resource r WHERE r.type = j.type AND r.rid = j.rid",
         p, p + 1);
@@ -177,9 +178,10 @@ forward(including_t *g, const hie_row_t *rows, int n, bool again)
         " AS u(param, key), unnest($%d::bigint[], $%d::text[], $%d::text[])"
         " AS i(param, source, target) WHERE u.param <> 0"
         " AND (i.param = u.param OR i.param = 0"
-        " AND (i.source = '' OR i.source = r.type))) k"
+        " AND (i.source = '' OR i.source = r.type)) GROUP BY u.key) k"
         " CROSS JOIN LATERAL (SELECT * FROM hie.resource x"
-        " WHERE x.key = k.key AND (k.target = '' OR x.type = k.target)",
+        " WHERE x.key = k.key AND ('' = ANY (k.targets)"
+        " OR x.type = ANY (k.targets))",
         p + 2, p + 3, p + 4);
     add_wanted(g, &w, "x");
     hie_buf_addz(&w.sql, " OFFSET 0) x");
@@ -314,17 +316,16 @@ by_url(including_t *g, const hie_row_t *rows, int n, bool again)
         p = add_places(&w, rows, n);
         hie_buf_addz(&w.sql, "SELECT ");
         hie_find_columns(&w, "x", true);
-        hie_buf_addf(&w.sql, " FROM (SELECT DISTINCT b.key"
+        hie_buf_addf(&w.sql, " FROM hie.resource x WHERE x.tokens && ARRAY("
+            "SELECT DISTINCT b.key"
             " FROM unnest($%d::text[], $%d::bigint[]) AS j(type, rid)"
             " CROSS JOIN LATERAL (SELECT r.tokens FROM hie.resource r"
             " WHERE r.type = j.type AND r.rid = j.rid", p, p + 1);
         hie_find_base_sql(&w, "r");
         hie_buf_addz(&w.sql, " OFFSET 0) m");
         hie_canonical_include(&w, i);
-        hie_buf_addz(&w.sql, ") k CROSS JOIN LATERAL (SELECT *"
-                     " FROM hie.resource x WHERE x.tokens @> ARRAY[k.key]");
+        hie_buf_addc(&w.sql, ')');
         add_wanted(g, &w, "x");
-        hie_buf_addz(&w.sql, " OFFSET 0) x");
         add_limit(g, &w);
         rc = run(g, &w);
     }

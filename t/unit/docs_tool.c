@@ -307,7 +307,7 @@ refers(const doc_t *from, uint32_t param, const doc_t *to)
     int  i;
 
     for (i = 0; i < from->values.n_references; i++) {
-        if (from->values.references[i].param == param
+        if ((param == 0 || from->values.references[i].param == param)
             && from->values.references[i].target == to->key)
         {
             return true;
@@ -339,11 +339,18 @@ refers_by_url(const doc_t *from, uint32_t param, const doc_t *to)
 }
 
 
+bool
+docs_refers(const doc_t *from, uint32_t param, bool canonical, const doc_t *to)
+{
+    return canonical ? refers_by_url(from, param, to)
+                     : refers(from, param, to);
+}
+
+
 static bool
 leads(const hie_chain_t *c, const doc_t *from, const doc_t *to)
 {
-    return c->canonical ? refers_by_url(from, c->param, to)
-                        : refers(from, c->param, to);
+    return docs_refers(from, c->param, c->canonical, to);
 }
 
 

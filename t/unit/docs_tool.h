@@ -66,6 +66,10 @@ doc_t *
 docs_find(const char *type, const char *id);
 doc_t *
 docs_by_key(uint64_t key);
+/* By this parameter, 0: any of those that are no canonical URLs. */
+bool
+docs_refers(const doc_t *from, uint32_t param, bool canonical,
+            const doc_t *to);
 /* Does a document meet them, as far as `v` sees? */
 bool
 docs_meet(const doc_t *d, const hie_criteria_t *c, const hie_visible_t *v);
