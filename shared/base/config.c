@@ -151,6 +151,7 @@ static const config_key_t  fhir_keys[] = {
     KEY("validation", CONFIG_VALIDATION, AT(fhir.validation), 0, 0, "full"),
     KEY("definitions", CONFIG_PATH, AT(fhir.definitions), 0, 0, NULL),
     KEY("public_url", CONFIG_ORIGIN, AT(fhir.public_url), 0, 0, NULL),
+    KEY("base_path", CONFIG_BASE, AT(fhir.base_path), 0, 0, "/fhir"),
     KEY("cache_control", CONFIG_TEXT, AT(fhir.cache_control),
         0, 0, "no-store"),
     SECTION("cors", false, cors_keys),
@@ -594,6 +595,11 @@ read_document(reader_t *r, hie_config_t *c)
     rc = read_value(r, &file_key, root, c);
     if (rc == HIE_OK) {
         rc = check_whole(r, root, c);
+    }
+    if (rc == HIE_OK && c->fhir.public_url != NULL) {
+        c->fhir.base_url = apr_pstrcat(r->pool, c->fhir.public_url,
+                                       c->fhir.base_path[1] != '\0'
+                                       ? c->fhir.base_path : "", NULL);
     }
     return rc;
 }

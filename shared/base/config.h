@@ -95,6 +95,9 @@ typedef struct {
         int          validation;      /* hie_validation_t */
         const char  *definitions;     /* directory of profiles, or NULL */
         const char  *public_url;      /* scheme://host[:port], or NULL: Host */
+        const char  *base_path;       /* of the repository */
+        const char  *base_url;        /* both, for what comes without a
+                                         request; NULL: not known */
         const char  *cache_control;   /* of what is read */
         int          n_cors_origins;  /* 0: cross-origin requests are off */
         const char **cors_origins;    /* scheme://host[:port], or "*" */

@@ -23,6 +23,7 @@ typedef enum {
     CONFIG_REDIS,
     CONFIG_ORIGIN,
     CONFIG_ANY_ORIGIN,      /* or "*" */
+    CONFIG_BASE,            /* path of a URL */
     CONFIG_ZONE,
     CONFIG_PATH,            /* made absolute */
     CONFIG_FILE,            /* a path that must be readable now */

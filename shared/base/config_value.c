@@ -153,6 +153,26 @@ is_origin(hie_str_t text)
 }
 
 
+/* The path of a URL, without a slash at its end but for the root. */
+static bool
+is_base(hie_str_t text)
+{
+    size_t  i;
+
+    if (text.ptr[0] != '/'
+        || (text.len > 1 && text.ptr[text.len - 1] == '/'))
+    {
+        return false;
+    }
+    for (i = 0; i < text.len; i++) {
+        if (strchr("?#\\\"<> ", text.ptr[i]) != NULL) {
+            return false;
+        }
+    }
+    return true;
+}
+
+
 /* +hh:mm, at most 14 hours as in the zones of FHIR. */
 static bool
 is_zone(hie_str_t text)
@@ -243,6 +263,9 @@ is_text(config_type_t type, hie_str_t text)
 
     case CONFIG_ANY_ORIGIN:
         return hie_str_eqz(text, "*") || is_origin(text);
+
+    case CONFIG_BASE:
+        return is_base(text);
 
     case CONFIG_ZONE:
         return is_zone(text);
@@ -358,6 +381,8 @@ hie_config_expected(const config_key_t *key, char *buf, size_t size)
                           "port, and nothing behind",
         [CONFIG_ANY_ORIGIN] = "\"*\", or http:// or https:// with a host and "
                               "perhaps a port, and nothing behind",
+        [CONFIG_BASE] = "the path of a URL: /, or /name without a slash at "
+                        "its end",
         [CONFIG_ZONE] = "an offset from UTC such as +01:00 or -05:30",
         [CONFIG_PATH] = "a path",
         [CONFIG_FILE] = "the path of a file",

@@ -230,7 +230,8 @@ typedef struct {
     hie_str_t              param;    /* only types that have this search
                                         parameter; or empty */
     hie_str_t              base;     /* our own URL, https://host/fhir: what
-                                        refers to it refers to us; or empty */
+                                        refers to it refers to us; or empty:
+                                        that of the configuration */
     bool                   again;
     _Atomic bool          *stop;     /* or NULL */
     hie_load_progress_cb  *progress; /* or NULL */

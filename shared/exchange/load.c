@@ -120,7 +120,7 @@ apply_bundle(load_t *l, const hie_doc_t *d, const hie_bundle_t *bundle,
     hie_write_rules_t   rules = {
         .conf = l->rt->config, .store = l->rt->store,
         .search = l->rt->search, .visible = &all, .pool = pool,
-        .base_url = hie_str(l->rt->config->fhir.public_url),
+        .base_url = hie_str(l->rt->config->fhir.base_url),
         .keep_ids = true, .links = true,
         .runtime = l->unchecked ? NULL : l->rt,
         .before = set_state, .baton = &state

@@ -78,7 +78,8 @@ index_row(const reindex_t *x, const hie_row_t *row, apr_pool_t *pool,
     hie_doc_t          *d;
     hie_write_rules_t   rules = {
         .conf = x->rt->config, .search = x->rt->search, .pool = pool,
-        .base_url = x->what->base
+        .base_url = x->what->base.len > 0
+                    ? x->what->base : hie_str(x->rt->config->fhir.base_url)
     };
 
     memset(put, 0, sizeof(*put));

@@ -130,7 +130,7 @@ transform(worker_t *w, const hie_message_record_t *r, hie_error_t *err)
     hie_write_rules_t    rules = {
         .conf = conf, .store = w->rt->store, .search = w->rt->search,
         .visible = &all, .pool = w->scratch,
-        .base_url = hie_str(conf->fhir.public_url), .links = true,
+        .base_url = hie_str(conf->fhir.base_url), .links = true,
         .runtime = w->rt, .before = set_place, .baton = w
     };
 

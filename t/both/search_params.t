@@ -14,6 +14,7 @@ from hie.brute.examples import put_in                            # noqa: E402
 from hie.brute.match import Reading                              # noqa: E402
 from hie.brute.phrase import criteria                            # noqa: E402
 from hie.brute.search import Store                               # noqa: E402
+from hie.brute.text import dump                                  # noqa: E402
 from hie.process import TOP                                      # noqa: E402
 from hie.tap import (both, check, data, equal, main, once,       # noqa: E402
                      own_stand, started)
@@ -112,6 +113,23 @@ def found(s, type_, *pairs):
             s.server, Query(type_, pairs)).found}
     finally:
         asker.close()
+
+
+@once("what is loaded refers to us by our own URL, as what is sent does")
+def _(stand):
+    file = stand.dir / "tmp" / "own.ndjson"
+    file.write_text("\n".join(map(dump, (
+        {"resourceType": "Basic", "id": f"own-{n}", "code": {"text": "x"},
+         "subject": {"reference": url + "/Patient/own"}}
+        for n, url in enumerate((ORIGIN + "/fhir", ORIGIN,
+                                 "https://other.example.org/fhir"))))) + "\n")
+    stand.load(file)
+    asker = Asker(stand, stand.admin_token())
+    for server in ("nginx", "httpd"):
+        said = asker.search(server, Query("Basic", [
+            ("subject", "Patient/own")]))
+        equal(said.found, [("Basic", "own-0")], server)
+    asker.close()
 
 
 @both("_id, _lastUpdated", compare=False)

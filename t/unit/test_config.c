@@ -134,6 +134,8 @@ test_defaults(void **state)
     assert_int_equal(c->fhir.max_count, 1000);
     assert_true(c->fhir.update_create);
     assert_null(c->fhir.public_url);
+    assert_string_equal(c->fhir.base_path, "/fhir");
+    assert_null(c->fhir.base_url);
     assert_int_equal(c->fhir.everything_max, 5000);
     assert_int_equal(c->fhir.timeout, 30000);
     assert_string_equal(c->fhir.cache_control, "no-store");
@@ -224,6 +226,7 @@ test_everything(void **state)
     assert_int_equal(c->fhir.max_count, 5);
     assert_false(c->fhir.update_create);
     assert_string_equal(c->fhir.public_url, "https://hie.example:8443");
+    assert_string_equal(c->fhir.base_url, "https://hie.example:8443/fhir");
     assert_int_equal(c->fhir.everything_max, 9);
     assert_int_equal(c->fhir.timeout, 2000);
     assert_string_equal(c->fhir.cache_control, "private");
@@ -239,6 +242,20 @@ test_everything(void **state)
     assert_int_equal(c->mllp.max_message, 512 * 1024);
     assert_string_equal(c->mllp.identifier_system, "urn:oid:");
     assert_string_equal(c->mllp.timezone, "-05:30");
+}
+
+
+static void
+test_base(void **state)
+{
+    hie_config_t  *c;
+
+    c = load_more("fhir: { public_url: 'https://a', base_path: /x/y }\n");
+    assert_string_equal(c->fhir.base_url, "https://a/x/y");
+    c = load_more("fhir: { public_url: 'https://a', base_path: / }\n");
+    assert_string_equal(c->fhir.base_url, "https://a");
+    c = load_more("fhir: { base_path: /x }\n");
+    assert_null(c->fhir.base_url);
 }
 
 
@@ -322,6 +339,8 @@ test_types(void **state)
         "fhir: { public_url: 'https://hie.example/' }\n",
         "fhir: { public_url: 'https://a@hie.example' }\n",
         "fhir: { public_url: 'ftp://hie.example' }\n",
+        "fhir: { base_path: fhir }\n", "fhir: { base_path: /fhir/ }\n",
+        "fhir: { base_path: '/fhir?x' }\n",
         "fhir: { cors: { origins: ['https://a.example/'] } }\n",
         "fhir: { cors: { origins: [a.example] } }\n",
         "fhir: { cors: { origins: 'https://a.example' } }\n",
@@ -538,6 +557,7 @@ main(void)
     const struct CMUnitTest  tests[] = {
         cmocka_unit_test(test_defaults),
         cmocka_unit_test(test_everything),
+        cmocka_unit_test(test_base),
         cmocka_unit_test(test_required),
         cmocka_unit_test(test_keys),
         cmocka_unit_test(test_no_data),
