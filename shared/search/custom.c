@@ -242,6 +242,10 @@ fits(hie_search_kind_t kind, hie_type_t type)
 {
     bool  primitive = hie_types[type].kind == HIE_KIND_PRIMITIVE;
 
+    if (type == HIE_TYPE_Extension) {
+        return true;             /* what its value is, data tell */
+    }
+
     switch (kind) {
     case HIE_SEARCH_NUMBER:
         return type == HIE_TYPE_decimal || hie_type_is(type, HIE_TYPE_integer)

@@ -351,10 +351,48 @@ take_composite(hie_indexer_t *ix, const hie_search_plan_t *plan,
 }
 
 
+/* What an extension says. False: it has no value. */
+static bool
+value_of(hie_indexer_t *ix, const hie_fhirpath_item_t *extension,
+         hie_fhirpath_item_t *out)
+{
+    hie_str_t             name;
+    hie_node_t            c;
+    const hie_doc_t      *d = extension->doc;
+    const hie_element_t  *e;
+
+    for (c = hie_doc_first(d, extension->node); c != HIE_NODE_NONE;
+         c = hie_doc_next(d, c))
+    {
+        name = hie_doc_name(d, c, ix->pool);
+        e = hie_str_starts(name, "value")
+            ? hie_element_find(HIE_TYPE_Extension, name) : NULL;
+        if (e != NULL && hie_search_has_value(d, c, e->type)) {
+            *out = hie_fhirpath_node(d, c, HIE_NODE_NONE, e->type);
+            return true;
+        }
+    }
+
+    return false;
+}
+
+
+/* A path may end at an extension: its value is meant. */
 static void
 take_item(hie_indexer_t *ix, int index, const hie_fhirpath_item_t *item)
 {
+    hie_fhirpath_item_t       value;
     const hie_search_plan_t  *plan = &ix->type->plans[index];
+
+    if (item->type == HIE_TYPE_Extension && item->kind == HIE_FHIRPATH_NODE
+        && plan->n_parts == 0)
+    {
+        if (!value_of(ix, item, &value)) {
+            return;
+        }
+
+        item = &value;
+    }
 
     ix->param = &plan->param;
     ix->slot = plan->param.key;

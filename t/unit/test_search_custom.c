@@ -231,6 +231,31 @@ test_bases(void **state)
 }
 
 
+/* A path that ends there leads to the value. */
+static void
+test_extension(void **state)
+{
+    static const char  *nested =
+        "{\"resourceType\":\"Patient\",\"extension\":[{\"url\":\"http://e\","
+        "\"extension\":[{\"url\":\"x\",\"valueString\":\"blue\"}]}]}";
+
+    add_well(SP("eye", "token", "\"Patient\"", ",\"expression\":"
+                "\"Patient.extension('http://e')\""));
+    assert_true(found(PATIENT, "eye=blue"));
+    assert_false(found(PATIENT, "eye=http://e"));
+    assert_true(found(PATIENT, "eye:missing=false"));
+    assert_true(found(nested, "eye:missing=true"));
+
+    add_well(SP("look", "string", "\"Patient\"", ",\"expression\":"
+                "\"Patient.extension.where(url.exists())\""));
+    assert_true(found(PATIENT, "look=BL"));
+    assert_false(found(PATIENT, "look=http"));
+    assert_true(found(nested, "look:missing=true"));
+    assert_true(take_away("look"));
+    assert_true(take_away("eye"));
+}
+
+
 static void
 test_again(void **state)
 {
@@ -531,6 +556,7 @@ main(void)
         cmocka_unit_test(test_kinds),
         cmocka_unit_test(test_composites),
         cmocka_unit_test(test_bases),
+        cmocka_unit_test(test_extension),
         cmocka_unit_test(test_again),
         cmocka_unit_test(test_known),
         cmocka_unit_test(test_each),
