@@ -298,6 +298,26 @@ wait_freed(hie_store_t *s, int64_t deadline)
 }
 
 
+/* What searches ask for changes with those who ask. A connection that has had
+ * no room for many a statement starts anew. */
+static void
+forget_statements(hie_store_t *s, hie_conn_t *c)
+{
+    PGresult  *res;
+    hie_rc_t   rc;
+
+    c->n_strangers = 0;
+    if (hie_wire_text(c, "DEALLOCATE ALL",
+                      s->conf->database.statement_timeout, &res, &rc, NULL)
+        == HIE_WIRE_OK)
+    {
+        PQclear(res);
+        memset(c->prepared, 0, sizeof(c->prepared));
+        c->n_prepared = 0;
+    }
+}
+
+
 hie_rc_t
 hie_store_acquire(hie_store_t *s, bool fresh, hie_conn_t **out,
                   hie_error_t *err)
@@ -350,6 +370,9 @@ hie_store_acquire(hie_store_t *s, bool fresh, hie_conn_t **out,
         }
     }
 
+    if (c->n_strangers >= HIE_PREPARED_MAX) {
+        forget_statements(s, c);
+    }
     *out = c;
     return HIE_OK;
 }

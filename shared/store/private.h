@@ -174,6 +174,7 @@ typedef struct {
     bool       lock_timeout;    /* the last error was one */
     int        timeout;         /* of a statement, by the session */
     int        n_prepared;
+    int        n_strangers;     /* statements that it had no room for */
     uint64_t   prepared[HIE_PREPARED_SLOTS];   /* keys; 0 is empty */
 } hie_conn_t;
 

@@ -309,6 +309,7 @@ wire_send(hie_conn_t *c, hie_op_t *ops, int n, bool *prepares)
         {
             return false;
         }
+        c->n_strangers += !prepared && !prepares[i];
         if (!send_op(c, &ops[i], prepared || prepares[i])) {
             return false;
         }

@@ -292,6 +292,12 @@ test_many_statements(void **state)
                          HIE_OK);
     }
     hie_store_rollback(tx);
+
+    /* the connection starts anew, and knows what it has forgotten */
+    for (n = 0; n < 8; n++) {
+        assert_int_equal(hie_store_search(store, &all, &q[n % 2], pool, found,
+                                          NULL), HIE_OK);
+    }
 }
 
 
