@@ -10,7 +10,7 @@
 
 #include <apr_general.h>
 
-#include "exchange/private.h"
+#include "exchange/searching.h"
 
 #define HEADERS  16
 
@@ -42,7 +42,29 @@ config(apr_pool_t *pool)
     c->fhir.max_count = 1000;
     c->fhir.everything_max = 100;
     c->fhir.cache_control = "no-store";
+    c->fhir.search.max_depth = 3;
+    c->fhir.search.max_values = 100;
+    c->fhir.search.max_includes = 100;
+    /* value sets are looked for where nobody answers */
+    c->database.conninfo = "host=/nonexistent";
+    c->database.connections = 1;
+    c->database.acquire_timeout = 10;
+    c->database.statement_timeout = 10;
     return c;
+}
+
+
+/* What is there once for all requests. */
+static void
+open_runtime(hie_runtime_t *rt)
+{
+    apr_pool_t  *pool;
+
+    apr_initialize();
+    pool = hie_pool_create(NULL, "fuzz runtime");
+    rt->config = config(pool);
+    rt->search = hie_search_create(pool, NULL);
+    require(hie_store_open(pool, rt->config, &rt->store, NULL) == HIE_OK);
 }
 
 
@@ -87,33 +109,40 @@ refused(const hie_job_t *job, hie_rc_t rc)
 static void
 search(hie_job_t *job)
 {
-    hie_rc_t      rc;
-    hie_search_t  out;
+    hie_rc_t         rc;
+    hie_scope_t      scope = { HIE_STR("*"), HIE_MAY_READ | HIE_MAY_SEARCH };
+    hie_principal_t  principal = { .n_scopes = 1, .scopes = &scope };
+    hie_searching_t  s = { .job = job };
 
-    rc = hie_search_parse(job->rt->config, job->todo.type, job->todo.query,
-                          HIE_STR("http://h.example/fhir"), false, job->pool,
-                          &out, &job->error);
+    job->principal = &principal;
+    rc = hie_search_read(&s);
+    if (rc == HIE_UNAVAILABLE) {
+        return;
+    }
+
     if (rc != HIE_OK) {
         refused(job, rc);
         return;
     }
 
-    require(out.query.count >= 0 && out.query.count <= 1000);
+    require(s.query.count >= 0 && s.query.count <= 1000);
+    require(s.query.n_types > 0);
 }
 
 
 int
 LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
-    hie_rc_t        rc;
-    hie_job_t      *job;
-    apr_pool_t     *pool;
-    hie_runtime_t   rt;
+    static hie_runtime_t   rt;
+    hie_rc_t               rc;
+    hie_job_t             *job;
+    apr_pool_t            *pool;
 
-    apr_initialize();
+    if (rt.config == NULL) {
+        open_runtime(&rt);
+    }
+
     pool = hie_pool_create(NULL, "fuzz");
-    memset(&rt, 0, sizeof(rt));
-    rt.config = config(pool);
     job = apr_pcalloc(pool, sizeof(*job));
     job->pool = pool;
     job->rt = &rt;
@@ -130,7 +159,10 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     } else if ((rc = hie_request_media(job)) != HIE_OK) {
         refused(job, rc);
 
-    } else if (job->todo.what == HIE_DO_SEARCH) {
+    } else if (job->todo.what == HIE_DO_SEARCH
+               || job->todo.what == HIE_DO_SEARCH_SYSTEM
+               || job->todo.what == HIE_DO_SEARCH_COMPARTMENT)
+    {
         search(job);
     }
 
