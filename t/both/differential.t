@@ -107,4 +107,7 @@ def _(stand):
     asker.close()
 
 
-main(started(own_stand("differential", fhir=f"  public_url: {ORIGIN}")))
+main(started(own_stand("differential", fhir=f"""  public_url: {ORIGIN}
+  search:
+    budget: 25000
+    max_includes: 100000""")))

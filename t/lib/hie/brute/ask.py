@@ -24,16 +24,17 @@ class Said:
         self.pages += 1
         self.total = bundle.get("total", self.total)
         for entry in bundle.get("entry", []):
-            resource = entry["resource"]
-            key = (resource["resourceType"], resource["id"])
-            if entry["search"]["mode"] == "match":
-                if key[0] not in types:
-                    raise Refused(f"{key} among {types}")
-                self.found.append(key)
-            elif entry["search"]["mode"] == "include":
-                self.included.add(key)
-            else:
+            resource, mode = entry["resource"], entry["search"]["mode"]
+            if mode == "outcome":
                 self.cut = True
+                continue
+            key = (resource["resourceType"], resource["id"])
+            if mode == "include":
+                self.included.add(key)
+            elif key[0] in types:
+                self.found.append(key)
+            else:
+                raise Refused(f"{key} among {types}")
 
 
 class Asker:
