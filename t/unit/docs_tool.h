@@ -87,6 +87,10 @@ typedef struct {
     hie_query_t       q;
 } asked_t;
 
+/* Searches of every shape among the population. */
+extern const char *const  docs_shapes[];
+extern const int          docs_n_shapes;
+
 /* With a page of `count`. */
 asked_t *
 ask(const char *text, int count);
