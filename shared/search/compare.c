@@ -207,6 +207,7 @@ static hie_rc_t
 token(hie_criterion_parse_t *p)
 {
     expand(p, "");
+    escape(p, "\\,$");
     switch (p->compare) {
     case HIE_COMPARE_EQ:
         return with_modifier(p, NULL);
@@ -310,6 +311,7 @@ by_kind(hie_criterion_parse_t *p)
         return uri(p);
 
     case HIE_SEARCH_REFERENCE:
+        escape(p, ALL);
         return p->compare == HIE_COMPARE_RE || p->compare == HIE_COMPARE_EQ
                ? with_modifier(p, NULL) : not_applicable(p);
 

@@ -124,8 +124,13 @@ test_codes(void **state)
     NO(PATIENT, "gender eq male", "gender ne female", "identifier eq 2",
        "_id eq r2", "_id pr false", "_profile ew one");
     YES(OBSERVATION, "code eq loinc|8480-6", "code eq http://loinc.org|8480-6",
-        "status eq final,amended");
-    NO(OBSERVATION, "code eq snomed|8480-6", "status eq amended,registered");
+        "status eq final or status eq amended");
+    NO(OBSERVATION, "code eq snomed|8480-6", "status eq final,amended");
+    YES("{\"resourceType\":\"Patient\",\"identifier\":[{\"system\":"
+        "\"urn:a\",\"value\":\"b,c$\\\\d\"}],\"managingOrganization\":"
+        "{\"reference\":\"http://x/y,z\"}}",
+        "identifier eq b,c$\\d", "identifier eq \"urn:a|b,c$\\\\d\"",
+        "organization re http://x/y,z");
 }
 
 
