@@ -82,7 +82,7 @@ class Maker:
         if self.often(0.1):
             del out["system"]
         if self.often(0.1):
-            out["value"] = "A|b,c$" + out["value"]
+            out["value"] = self.one("A|b,c$", "B,c$", "C\\,") + out["value"]
         return out
 
     def date(self):

@@ -272,7 +272,8 @@ class Store:
         elif kind == "reference":
             ends = [[without_version(r.url) for r in found if r.canonical]
                     or ["/".join(r.local) for r in found
-                        if not r.contained and self.target(resource, r)]]
+                        if not r.contained and not r.carried
+                        and self.target(resource, r)]]
         else:
             raise Wrong(f"no order by {parameter}")
         if down:
