@@ -13,7 +13,8 @@ ROOMS = ["shared", "mod_hie_common", "mod_hie_fhir", "mod_hie_consent",
 
 # NULL is a pointer with every libc that we build for, and a waiter that lives
 # on the stack of who waits is how the rooms with queues do it.
-SUPPRESS = ["missingIncludeSystem", "missingInclude", "unmatchedSuppression",
+SUPPRESS = ["preprocessorErrorDirective:/usr/include/*",
+            "missingIncludeSystem", "missingInclude", "unmatchedSuppression",
             "unknownMacro", "internalAstError", "varFuncNullUB",
             "autoVariables"]
 
