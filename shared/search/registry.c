@@ -98,23 +98,28 @@ hie_search_resource_key(hie_str_t type, hie_str_t id)
 }
 
 
-/* R4 section 2.1.1.3: what a canonical leads to is found by its url. */
+/* R4 section 2.1.1.3: what a canonical leads to is found by its url. Where a
+ * value may be a Reference too, as that of any extension, it is one. */
 static bool
 refers_by_url(const hie_search_plan_t *plan)
 {
-    int  i;
+    int   i;
+    bool  by_url = false;
 
     if (plan->param.kind != HIE_SEARCH_REFERENCE) {
         return false;
     }
 
     for (i = 0; i < plan->n_paths; i++) {
-        if (hie_types[plan->paths[i].type].kind == HIE_KIND_PRIMITIVE) {
-            return true;
+        if (plan->paths[i].type == HIE_TYPE_Reference) {
+            return false;
         }
+
+        by_url = by_url || hie_types[plan->paths[i].type].kind
+                           == HIE_KIND_PRIMITIVE;
     }
 
-    return false;
+    return by_url;
 }
 
 

@@ -109,6 +109,14 @@ is_served(const char *type, const char *code)
                             hie_str(code)) != NULL;
 }
 
+
+static bool
+is_by_url(const char *code)
+{
+    return hie_search_param(search, hie_type_find(HIE_STR("Patient")),
+                            hie_str(code))->by_url;
+}
+
 #define PATIENT                                                               \
     "{\"resourceType\":\"Patient\",\"extension\":[{\"url\":\"http://e\","     \
     "\"valueCode\":\"blue\"}],\"multipleBirthInteger\":2,\"maritalStatus\":"  \
@@ -150,6 +158,14 @@ test_kinds(void **state)
     assert_true(found(PATIENT, "employer=Organization/1"));
     assert_true(found(PATIENT, "employer=2"));
     assert_false(found(PATIENT, "employer=3"));
+
+    /* any value of an extension may be a Reference, or a canonical */
+    add_well(SP("any", "reference", "\"Patient\"", ",\"expression\":"
+                "\"Patient.extension('http://e').value\""));
+    assert_false(is_by_url("any"));
+    add_well(SP("any", "reference", "\"Patient\"", ",\"expression\":"
+                "\"Patient.extension('http://e').value.ofType(canonical)\""));
+    assert_true(is_by_url("any") && take_away("any"));
 
     assert_true(take_away("eye") && take_away("photo"));
     assert_false(take_away("eye"));
