@@ -198,6 +198,41 @@ CREATE TABLE hie.load_state (
     updated  timestamptz  NOT NULL DEFAULT now()
 );
 
+-- The generation of the search parameters that stored SearchParameter resources
+-- define, beside those of R4. One row. What is written by an older generation
+-- than this is refused. `base` is our own URL, as the last writer of a
+-- SearchParameter knew it.
+CREATE TABLE hie.registry (
+    single      boolean  PRIMARY KEY DEFAULT true CHECK (single),
+    generation  bigint   NOT NULL,
+    base        text     NOT NULL DEFAULT ''
+);
+
+INSERT INTO hie.registry (generation) VALUES (0);
+
+-- Those that are served, by the id of the resource. `mark` tells whether what
+-- it defines is still the same, `generation` since when it is.
+CREATE TABLE hie.search_parameter (
+    id          text    COLLATE "C" PRIMARY KEY,
+    url         text    COLLATE "C" NOT NULL,
+    mark        bigint  NOT NULL,
+    generation  bigint  NOT NULL
+);
+
+-- By which generation all rows of a type are found. A pass over them is done
+-- by whoever has locked the row; `pass` is its generation, `place` the rid that
+-- it has come to, from `first` to `last`.
+CREATE TABLE hie.reindex (
+    type    text    COLLATE "C" PRIMARY KEY,
+    wanted  bigint  NOT NULL,
+    done    bigint  NOT NULL DEFAULT 0,
+    pass    bigint  NOT NULL DEFAULT 0,
+    first   bigint  NOT NULL DEFAULT 0,
+    last    bigint  NOT NULL DEFAULT 0,
+    place   bigint  NOT NULL DEFAULT 0,
+    rows    bigint  NOT NULL DEFAULT 0
+);
+
 -- A statement that finds something else than what it was made for fails as a
 -- serialisation failure does: its transaction has lost against another one.
 CREATE FUNCTION hie.conflict() RETURNS bigint

@@ -147,8 +147,11 @@ BEGIN
     EXECUTE format('GRANT SELECT, INSERT, DELETE ON hie.resource_string,'
                    ' hie.resource_date, hie.resource_number,'
                    ' hie.resource_text, hie.consent TO %I', role);
-    EXECUTE format('GRANT SELECT, INSERT, UPDATE ON hie.load_state TO %I',
-                   role);
+    EXECUTE format('GRANT SELECT, INSERT, UPDATE ON hie.load_state,'
+                   ' hie.reindex TO %I', role);
+    EXECUTE format('GRANT SELECT, UPDATE ON hie.registry TO %I', role);
+    EXECUTE format('GRANT SELECT, INSERT, UPDATE, DELETE'
+                   ' ON hie.search_parameter TO %I', role);
 
     EXECUTE format('GRANT INSERT,'
                    ' SELECT (id, completed, status, bytes, aborted, withheld,'

@@ -172,6 +172,7 @@ typedef struct {
     unsigned   generation;
     bool       broken;
     bool       lock_timeout;    /* the last error was one */
+    bool       duplicate;       /* it was: a row with this key is there */
     int        timeout;         /* of a statement, by the session */
     int        n_prepared;
     int        n_strangers;     /* statements that it had no room for */

@@ -28,7 +28,7 @@
     "type, id, p0, p1, t0, t1, r0, r1, care_from, care_until, words,"         \
     " number, v0, v1"
 
-#define WRITTEN        "$39::timestamptz[], $40::bytea[], $41::int[]"
+#define WRITTEN        "$40::timestamptz[], $41::bytea[], $42::int[]"
 #define WRITTEN_NAMES  "updated, body, method"
 
 /* The index tables. `a` has the rid of each row, by its place. */
@@ -63,9 +63,15 @@
     "fn AS (DELETE FROM hie.resource_number x USING i WHERE x.rid = i.rid), " \
     "ft AS (DELETE FROM hie.resource_text x USING i WHERE x.rid = i.rid), "
 
+/* Whether the values were made by the present search parameters: hie.reindex
+ * goes over what was there before a generation, and must not be passed by what
+ * is made by an older one. */
+#define IS_PRESENT                                                            \
+    "(SELECT g.generation <= $39::bigint FROM hie.registry g)"
+
 #define ALL_OR_CONFLICT                                                       \
-    "SELECT CASE WHEN count(*) = cardinality($1::text[]) THEN count(*)"       \
-    " ELSE hie.conflict() END FROM i"
+    "SELECT CASE WHEN " IS_PRESENT " AND count(*) = cardinality($1::text[])"  \
+    " THEN count(*) ELSE hie.conflict() END FROM i"
 
 static const char  create_sql[] =
     "WITH d AS MATERIALIZED ("
@@ -81,7 +87,8 @@ static const char  create_sql[] =
     " d.method, false, d.type, d.id, " PATIENTS ", " TOKENS ", " PRESENT
     ", " PARAMS ", " KEYS ", d.body FROM d), "
     INDEX
-    "SELECT count(*) FROM d";
+    "SELECT CASE WHEN " IS_PRESENT " THEN count(*) ELSE hie.conflict() END"
+    " FROM d";
 
 static const char  update_sql[] =
     "WITH d AS MATERIALIZED ("
@@ -192,6 +199,7 @@ hie_rows_init(hie_rows_t *w, const hie_store_t *s, apr_pool_t *pool,
               size_t body_size)
 {
     w->n = 0;
+    w->generation = INT64_MAX;
     w->pool = pool;
     w->full_text = s->conf->fhir.full_text;
     hie_array_init(&w->type, pool, HIE_PG_TEXT, 64);
@@ -431,6 +439,9 @@ hie_rows_add(hie_rows_t *w, const hie_put_t *put, hie_rows_kind_t kind)
     if (put->body.len > 0) {
         x = put->relations;
         v = put->values;
+        if (put->generation < w->generation) {
+            w->generation = put->generation;
+        }
     }
 
     w->n++;
@@ -476,7 +487,12 @@ hie_rows_params(hie_rows_t *w, hie_rows_kind_t kind)
     int  i, n = (int) (sizeof(in_order) / sizeof(in_order[0]));
 
     hie_params_init(&w->params, w->pool);
-    for (i = 0; i < (kind == HIE_ROWS_REINDEX ? n - 3 : n); i++) {
+    for (i = 0; i < n - 3; i++) {
+        hie_params_array(&w->params, in_order[i]);
+    }
+
+    hie_params_i64(&w->params, w->generation);
+    for (; i < n && kind != HIE_ROWS_REINDEX; i++) {
         hie_params_array(&w->params, in_order[i]);
     }
     return &w->params;

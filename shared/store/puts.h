@@ -11,6 +11,7 @@
 /* The parameters of hie_store_t.create, update and reindex. */
 typedef struct {
     int            n;
+    int64_t        generation;               /* the oldest of the rows */
     bool           full_text;
     apr_pool_t    *pool;
     hie_array_t    type, id;

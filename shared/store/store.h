@@ -364,6 +364,9 @@ hie_store_any_token(hie_store_tx_t *tx, const hie_visible_t *v,
                     const uint64_t *tokens, int n, int *first,
                     hie_error_t *err);
 
+/* Whether they do now. */
+bool
+hie_store_is_read_in(const hie_store_t *s);
 /* Until the next call with NULL, or the end of the transaction, the reads of
  * this thread (hie_store_read, hie_store_search, …) go through it, and see
  * what it has written. */
@@ -404,7 +407,8 @@ typedef struct {
                                             patients and loses all else */
     hie_relations_t          *relations; /* to those of a Binary hie_store_put
                                             adds the patients of its context */
-    const hie_search_values_t  *values;  /* what it is found by */
+    const hie_search_values_t  *values;  /* what it is found by, */
+    int64_t                   generation;    /* by parameters of this one */
     hie_str_t                 context_type;  /* what governs a Binary, */
     hie_str_t                 context_id;    /* unless relations say it */
     const hie_visible_t      *context_visible;   /* to whom it is; NULL:
@@ -416,9 +420,10 @@ typedef struct {
 } hie_put_t;
 
 /* Writes all in one round trip (the content of Binaries takes more).
- * HIE_CONFLICT when a new one exists already, or one is not of the version
- * before. HIE_UNPROCESSABLE when the context of a Binary is neither among them
- * nor there, or is not visible. */
+ * HIE_CONFLICT when a new one exists already, one is not of the version
+ * before, or there are search parameters of a later generation.
+ * HIE_UNPROCESSABLE when the context of a Binary is neither among them nor
+ * there, or is not visible. */
 HIE_BLOCKING hie_rc_t
 hie_store_put(hie_store_tx_t *tx, const hie_put_t *puts, int n,
               hie_error_t *err);
@@ -493,6 +498,93 @@ HIE_BLOCKING hie_rc_t
 hie_store_everyones(hie_store_t *s, hie_str_t type, int64_t after, int count,
                     apr_pool_t *pool, hie_row_t **rows, int *n,
                     hie_error_t *err);
+
+
+/*
+ * Search parameters that stored SearchParameter resources define: those that
+ * are served, and what has still to be indexed by them. Each change of what is
+ * served makes another generation; no row is written by an older one from then
+ * on (hie_store_put).
+ */
+typedef struct {
+    hie_str_t  id;             /* of the SearchParameter */
+    hie_str_t  url;
+    int64_t    mark;           /* of what it defines, for the caller */
+    int64_t    generation;     /* since which it does */
+    hie_str_t  body;
+} hie_store_parameter_t;
+
+/* A pass over all resources of a type. The rows that are there when it begins
+ * end with `last`; those that come later are indexed by its generation. */
+typedef struct {
+    hie_str_t  type;
+    int64_t    wanted;         /* the generation to be found by, */
+    int64_t    done;           /* and the one by which all are; wanted: there
+                                  is nothing to do */
+    int64_t    pass;           /* generation of the pass; done: it has not
+                                  begun */
+    int64_t    first;          /* rids of it */
+    int64_t    last;
+    int64_t    place;          /* behind which it goes on */
+    int64_t    rows;           /* done by it */
+} hie_store_pass_t;
+
+/* How much is done of that by which rows are found by a generation; 0 also if
+ * that is for the next pass. */
+int
+hie_store_pass_percent(const hie_store_pass_t *p, int64_t generation);
+/* The generation, and the passes that have not ended; or `all`. */
+HIE_BLOCKING hie_rc_t
+hie_store_registry(hie_store_t *s, bool all, apr_pool_t *pool,
+                   int64_t *generation, hie_store_pass_t **passes, int *n,
+                   hie_error_t *err);
+/* The parameters of a generation, sorted by it; `base`: our own URL as they
+ * were written under it, or empty. */
+HIE_BLOCKING hie_rc_t
+hie_store_parameters(hie_store_t *s, apr_pool_t *pool, int64_t *generation,
+                     hie_str_t *base, hie_store_parameter_t **params, int *n,
+                     hie_error_t *err);
+
+/* The generation, locked until the end. */
+HIE_BLOCKING hie_rc_t
+hie_store_registry_lock(hie_store_tx_t *tx, int64_t *generation,
+                        hie_error_t *err);
+/* The next generation of a locked registry: these are served from now on, those
+ * are not, and these types are to be indexed again. `base` as above; empty: as
+ * it was. */
+typedef struct {
+    const hie_store_parameter_t  *served;    /* without generation and body */
+    int                           n_served;
+    const hie_str_t              *gone;      /* ids */
+    int                           n_gone;
+    const hie_str_t              *types;
+    int                           n_types;
+    hie_str_t                     base;
+} hie_store_change_t;
+
+HIE_BLOCKING hie_rc_t
+hie_store_registry_change(hie_store_tx_t *tx, const hie_store_change_t *c,
+                          hie_error_t *err);
+
+/* The transactions that are writing resources at this moment, by their names;
+ * with `among`, those of them that still are. */
+HIE_BLOCKING hie_rc_t
+hie_store_writers(hie_store_t *s, const hie_str_t *among, int n_among,
+                  apr_pool_t *pool, hie_str_t **out, int *n,
+                  hie_error_t *err);
+/* A pass that has not ended and that nobody else has, locked until the end of
+ * the transaction. HIE_NOT_FOUND: there is none. */
+HIE_BLOCKING hie_rc_t
+hie_store_pass_take(hie_store_tx_t *tx, hie_store_pass_t *out,
+                    hie_error_t *err);
+/* Begins it with a generation: first, last and place are set. */
+HIE_BLOCKING hie_rc_t
+hie_store_pass_begin(hie_store_tx_t *tx, hie_store_pass_t *pass,
+                     int64_t generation, hie_error_t *err);
+/* Its place, rows and done. */
+HIE_BLOCKING hie_rc_t
+hie_store_pass_set(hie_store_tx_t *tx, const hie_store_pass_t *pass,
+                   hie_error_t *err);
 
 
 /*

@@ -51,6 +51,13 @@ hie_store_bound(const hie_store_t *s)
 }
 
 
+bool
+hie_store_is_read_in(const hie_store_t *s)
+{
+    return hie_store_bound(s) != NULL;
+}
+
+
 void
 hie_store_tx_end(hie_store_tx_t *tx)
 {

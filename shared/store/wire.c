@@ -167,6 +167,7 @@ wire_error(hie_conn_t *c, const PGresult *res, const char *name, hie_rc_t *rc,
     }
 
     c->lock_timeout = is_state(state, "55P03");
+    c->duplicate = is_state(state, "23505");
     *rc = state_result(state, err);
     hie_log(*rc == HIE_INTERNAL ? HIE_LOG_ERROR : HIE_LOG_INFO, "HIE3001",
             "statement %s failed: SQLSTATE %s, table \"%s\", constraint "

@@ -354,7 +354,7 @@ put_alone(hie_store_tx_t *tx, put_t *w, bool fresh, hie_error_t *err)
     }
     memcpy(ops, w->ops, sizeof(ops));
     rc = hie_store_tx_finish(tx, ops, w->n_ops, err);
-    return rc == HIE_CONFLICT ? HIE_OK : rc;
+    return rc == HIE_CONFLICT && tx->conn->duplicate ? HIE_OK : rc;
 }
 
 
