@@ -35,6 +35,8 @@ static const command_t commands[] = {
     { "reindex", ctl_reindex,
       "[--type TYPE] [--param CODE] [--base URL] [--again] [--progress]",
       "make again what resources are found by, beside everything else" },
+    { "reindex", ctl_reindex, "--pending [--progress] | --status",
+      "the same for search parameters that are stored; how far it is" },
     { "token", ctl_token,
       "[--subject S] [--scope S] [--organization O]... [--expires SECONDS]",
       "sign an access token with the key of access.sign" },

@@ -10,6 +10,7 @@
 
 #include "base/base.h"
 #include "base/config.h"
+#include "store/store.h"
 
 /* Exit codes: 0 it was done; 1 it failed; 2 the call is wrong. */
 #define EXIT_DONE    0
@@ -40,6 +41,16 @@ int
 ctl_worker(ctl_t *ctl, int argc, char **argv);
 int
 ctl_fhirpath(ctl_t *ctl, int argc, char **argv);
+
+/* passes.c: how far resources have been indexed for the search parameters that
+ * are stored: a type a line, behind `label`; a JSON array. */
+void
+ctl_passes_text(const char *label, const hie_store_pass_t *passes, int n);
+void
+ctl_passes_json(hie_buf_t *b, const hie_store_pass_t *passes, int n);
+/* hiectl reindex --status. */
+int
+ctl_passes(ctl_t *ctl);
 
 /* Says on standard error what went wrong, and where. Returns EXIT_FAILED. */
 int

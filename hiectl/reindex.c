@@ -18,6 +18,9 @@
 typedef struct {
     bool        shown;           /* is it asked for? */
     bool        terminal;        /* one line, written over and over */
+    bool        permille;        /* it is not resources that are counted */
+    bool        pending;         /* only what the worker would do */
+    bool        status;          /* nothing is to be done */
     apr_time_t  began;
     apr_time_t  last;
 } progress_t;
@@ -44,6 +47,13 @@ progress(void *baton, int64_t done, int64_t total)
     }
 
     p->last = now;
+    if (p->permille) {
+        fprintf(stderr, "%s%d.%d%%%s", p->terminal ? "\r\033[K" : "",
+                (int) (done / 10), (int) (done % 10), p->terminal ? "" : "\n");
+        fflush(stderr);
+        return;
+    }
+
     rate = (double) done * APR_USEC_PER_SEC / (double) (now - p->began + 1);
     fprintf(stderr, "%s%lld of %lld (%d%%), %.0f/s, %.0f s left%s",
             p->terminal ? "\r\033[K" : "", (long long) done,
@@ -63,6 +73,10 @@ parse(hie_reindex_t *what, progress_t *p, int argc, char **argv)
             what->again = true;
         } else if (strcmp(argv[0], "--progress") == 0) {
             p->shown = true;
+        } else if (strcmp(argv[0], "--pending") == 0) {
+            p->pending = true;
+        } else if (strcmp(argv[0], "--status") == 0) {
+            p->status = true;
         } else if (strcmp(argv[0], "--type") == 0 && argc > 1) {
             what->type = hie_str(argv[1]);
             argc--, argv++;
@@ -76,6 +90,13 @@ parse(hie_reindex_t *what, progress_t *p, int argc, char **argv)
             return ctl_usage("'%s' is no option of 'reindex', or its value is "
                              "missing", argv[0]);
         }
+    }
+
+    if ((p->pending || p->status)
+        && (what->again || what->type.len + what->param.len > 0))
+    {
+        return ctl_usage("'--pending' and '--status' are about all that is "
+                         "not indexed yet");
     }
 
     return EXIT_DONE;
@@ -120,6 +141,10 @@ ctl_reindex(ctl_t *ctl, int argc, char **argv)
         return code;
     }
 
+    if (p.status) {
+        return ctl_passes(ctl);
+    }
+
     signal(SIGTERM, on_signal);
     signal(SIGINT, on_signal);
 
@@ -130,10 +155,16 @@ ctl_reindex(ctl_t *ctl, int argc, char **argv)
     }
 
     p.began = apr_time_now();
-    rc = hie_reindex(rt, &what, &out, &err);
+    p.permille = p.pending;
+    rc = p.pending ? hie_reindex_pending(rt, &what, &err)
+                   : hie_reindex(rt, &what, &out, &err);
     hie_runtime_release(rt);
     if (p.shown && p.terminal) {
         fprintf(stderr, "\n");
+    }
+
+    if (p.pending) {
+        return rc == HIE_OK ? ctl_passes(ctl) : ctl_failed(&err);
     }
 
     return report(ctl, rc, &out, &err);

@@ -17,6 +17,8 @@ typedef struct {
     hie_error_t         database_error;
     hie_error_t         cache_error;
     hie_store_status_t  counts;
+    int                 n_passes;
+    hie_store_pass_t   *passes;      /* that have not ended */
 } status_t;
 
 
@@ -24,6 +26,7 @@ static hie_rc_t
 ask_database(ctl_t *ctl, const hie_config_t *conf, status_t *s)
 {
     hie_rc_t      rc;
+    int64_t       generation;
     hie_store_t  *store;
 
     rc = hie_store_open(ctl->pool, conf, &store, &s->database_error);
@@ -36,6 +39,12 @@ ask_database(ctl_t *ctl, const hie_config_t *conf, status_t *s)
         s->database = true;
         rc = hie_store_status(store, conf->node, &s->counts,
                               &s->database_error);
+        if (rc == HIE_OK) {
+            rc = hie_store_registry(store, false, ctl->pool, &generation,
+                                    &s->passes, &s->n_passes,
+                                    &s->database_error);
+        }
+
         s->counted = (rc == HIE_OK);
     }
 
@@ -57,6 +66,7 @@ print_text(const hie_config_t *conf, const status_t *s)
         printf("audit records %lld, %lld of them without an outcome\n",
                (long long) s->counts.audit, (long long) s->counts.audit_open);
         printf("dead letters  %lld\n", (long long) s->counts.dead_letters);
+        ctl_passes_text("being indexed ", s->passes, s->n_passes);
     }
 
     if (conf->redis.url == NULL) {
@@ -83,12 +93,13 @@ print_json(ctl_t *ctl, const hie_config_t *conf, const status_t *s)
     } else {
         hie_buf_addf(&b, ",\"schema\":%d,\"resources\":%lld,\"versions\":"
                      "%lld,\"audit\":%lld,\"audit_open\":%lld,"
-                     "\"dead_letters\":%lld", s->counts.schema,
+                     "\"dead_letters\":%lld,\"indexing\":", s->counts.schema,
                      (long long) s->counts.resources,
                      (long long) s->counts.versions,
                      (long long) s->counts.audit,
                      (long long) s->counts.audit_open,
                      (long long) s->counts.dead_letters);
+        ctl_passes_json(&b, s->passes, s->n_passes);
     }
 
     hie_buf_addf(&b, "},\"redis\":{\"configured\":%s,\"answers\":%s}}",

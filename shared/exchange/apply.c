@@ -51,7 +51,7 @@ validate(const hie_write_rules_t *rules, const char *where,
                  ? HIE_VALIDATE_WRITE : 0
     };
 
-    if (rules->runtime == NULL
+    if (rules->unchecked
         || rules->conf->fhir.validation == HIE_VALIDATION_OFF)
     {
         return HIE_OK;
@@ -101,6 +101,7 @@ hie_write_index(const hie_write_rules_t *rules, const hie_doc_t *d,
 
     values = apr_palloc(pool, sizeof(*values));
     put->values = values;
+    put->generation = rules->runtime->generation;    /* at least */
     return hie_search_index(rules->search, d, hie_type_find_resource(put->type),
                             rules->base_url, pool, values, err);
 }
@@ -370,6 +371,18 @@ make_puts(hie_plan_t *p)
 
 
 static hie_rc_t
+take_parameters(hie_plan_t *p)
+{
+    hie_rc_t           rc;
+    const hie_step_t  *bad;
+
+    rc = hie_plan_parameters(p, &bad);
+    return rc == HIE_OK || bad == NULL
+           ? rc : place_error(bad->w->where, p->pool, rc, p->err);
+}
+
+
+static hie_rc_t
 apply(hie_plan_t *p)
 {
     hie_rc_t                  rc;
@@ -382,6 +395,10 @@ apply(hie_plan_t *p)
 
     if (rc == HIE_OK && r->before != NULL) {
         rc = r->before(r->baton, p->tx, p->err);
+    }
+
+    if (rc == HIE_OK) {
+        rc = take_parameters(p);
     }
 
     if (rc == HIE_OK && (r->after != NULL || hie_plan_refers(p))) {
@@ -422,6 +439,19 @@ forget(hie_write_t *w)
 }
 
 
+/* What it has changed it knows at once. If not, then as others do. */
+static void
+learn(hie_runtime_t *rt)
+{
+    hie_error_t  err;
+
+    if (hie_parameters_refresh(rt, &err) != HIE_OK) {
+        hie_log(HIE_LOG_INFO, "HIE5016", "whether there are other search "
+                "parameters is not known: %s", err.detail);
+    }
+}
+
+
 static hie_rc_t
 attempt(hie_store_t *s, const hie_write_rules_t *rules, hie_write_t *writes,
         int n, bool *final, hie_error_t *err)
@@ -446,6 +476,10 @@ attempt(hie_store_t *s, const hie_write_rules_t *rules, hie_write_t *writes,
     rc = hie_store_begin(s, p.pool, &p.tx, err);
     if (rc == HIE_OK) {
         rc = apply(&p);
+    }
+
+    if (rc == HIE_OK && p.registry) {
+        learn(rules->runtime);
     }
 
     *final = p.final;
@@ -478,6 +512,7 @@ hie_write_run(hie_store_t *s, const hie_write_rules_t *rules,
     apr_time_t         until;
     hie_write_rules_t  again = *rules;
 
+    hie_parameters_notice(rules->runtime);
     until = apr_time_now()
             + apr_time_from_msec(rules->conf->database.statement_timeout);
     rc = attempt(s, rules, writes, n, &final, err);
@@ -487,6 +522,7 @@ hie_write_run(hie_store_t *s, const hie_write_rules_t *rules,
          try++)
     {
         pause_before(try);
+        learn(rules->runtime);   /* it may have lost against a parameter */
         if (again.pool != rules->pool) {
             apr_pool_destroy(again.pool);
         }

@@ -231,7 +231,8 @@ typedef struct {
                                         parameter; or empty */
     hie_str_t              base;     /* our own URL, https://host/fhir: what
                                         refers to it refers to us; or empty:
-                                        that of the configuration */
+                                        that of the configuration, or of
+                                        who wrote search parameters */
     bool                   again;
     _Atomic bool          *stop;     /* or NULL */
     hie_load_progress_cb  *progress; /* or NULL */
@@ -243,6 +244,13 @@ typedef struct {
     int64_t  failed;                 /* those among them that could not be
                                         indexed: they are in the log */
 } hie_reindexed_t;
+
+/* What the worker does in the background: resources that were written before a
+ * search parameter was. Here and now, beside it; of `what` only how to stop and
+ * to show, by `done` of `total` in permille. */
+HIE_BLOCKING hie_rc_t
+hie_reindex_pending(hie_runtime_t *rt, const hie_reindex_t *what,
+                    hie_error_t *err);
 
 /* HIE_UNAVAILABLE: it was stopped, or the database does not answer. */
 HIE_BLOCKING hie_rc_t

@@ -293,7 +293,8 @@ is_small_create(hie_job_t *job)
            && hie_request_header(r, "If-None-Exist").ptr == NULL
            && hie_request_route(job) == HIE_OK
            && job->todo.what == HIE_DO_CREATE
-           && !hie_str_eqz(job->todo.type, "Binary");
+           && !hie_str_eqz(job->todo.type, "Binary")
+           && !hie_str_eqz(job->todo.type, "SearchParameter");
 }
 
 

@@ -122,7 +122,7 @@ apply_bundle(load_t *l, const hie_doc_t *d, const hie_bundle_t *bundle,
         .search = l->rt->search, .visible = &all, .pool = pool,
         .base_url = hie_str(l->rt->config->fhir.base_url),
         .keep_ids = true, .links = true,
-        .runtime = l->unchecked ? NULL : l->rt,
+        .runtime = l->rt, .unchecked = l->unchecked,
         .before = set_state, .baton = &state
     };
 

@@ -9,6 +9,9 @@
 #include "exchange/operation.h"
 #include "fhir/search_params.h"
 
+/* How long it waits to learn of other search parameters. */
+#define LOOK_MS  250
+
 /* The day on which what is said here last changed. */
 #define STATEMENT_DATE  "2026-11-21"
 
@@ -311,9 +314,14 @@ hie_do_metadata(hie_job_t *job)
     size_t               i;
     hie_buf_t            b;
     const char          *type;
-    searches_t          *searches = collect_all(job);
+    searches_t          *searches;
     const hie_config_t  *conf = job->rt->config;
 
+    /* It is answered without a database, too. */
+    hie_store_deadline(LOOK_MS);
+    hie_parameters_notice(job->rt);
+    hie_store_deadline(hie_job_time_left(job));
+    searches = collect_all(job);
     hie_buf_init(&b, job->pool, 1024 * 1024);
     hie_buf_addz(&b, "{\"resourceType\":\"CapabilityStatement\",\"status\":"
                  "\"active\",\"date\":\"" STATEMENT_DATE "\",\"kind\":"

@@ -40,6 +40,8 @@ typedef struct {
     hie_put_t                *puts;
     int                       n_puts;
     bool                      final;     /* a conflict that will stay */
+    bool                      registry;  /* other search parameters are served
+                                            when it has ended */
 } hie_plan_t;
 
 #define HIE_STEP(p, i)  APR_ARRAY_IDX((p)->steps, i, hie_step_t *)
@@ -57,6 +59,11 @@ hie_plan_conditions(hie_plan_t *p);
  * write may be done. */
 HIE_BLOCKING hie_rc_t
 hie_plan_make(hie_plan_t *p);
+
+/* parameters.c: where SearchParameters are written, whether they can be served:
+ * HIE_UNPROCESSABLE, and the `bad` one (or NULL) to which the error belongs. */
+HIE_BLOCKING hie_rc_t
+hie_plan_parameters(hie_plan_t *p, const hie_step_t **bad);
 
 /* referential.c: what the policy says of the references of what is written,
  * and of those to what is deleted. After the writes. */

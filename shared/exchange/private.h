@@ -6,6 +6,7 @@
 #define HIE_EXCHANGE_PRIVATE_H
 
 #include <pthread.h>
+#include <stdatomic.h>
 #include <sys/types.h>
 
 #include "access/access.h"
@@ -25,6 +26,8 @@
 typedef struct hie_executor_t  hie_executor_t;
 typedef struct hie_held_t      hie_held_t;
 
+typedef struct hie_parameters_t  hie_parameters_t;
+
 #define HIE_SPARE_POOLS  64
 
 struct hie_runtime_t {
@@ -41,8 +44,13 @@ struct hie_runtime_t {
 
     pthread_mutex_t      compile_lock;   /* of the two above */
     pthread_mutex_t      load_lock;    /* of making profiles anew */
+    pthread_mutex_t      parameters_lock;    /* of changing `search` */
+    _Atomic apr_time_t   look_due;     /* at other search parameters */
+    _Atomic int64_t      generation;   /* that `search` has, at least */
+    _Atomic int          pending;      /* types of which not all is indexed */
     pthread_mutex_t      lock;         /* of what follows */
     hie_held_t          *profiles;     /* those that are stored; or NULL */
+    hie_parameters_t    *parameters;   /* the same of search; or NULL */
     hie_journal_t       *messages;     /* opened by the first message */
     bool                 secret_known;
     unsigned char        secret[32];
@@ -214,6 +222,42 @@ hie_profiles_hold(hie_runtime_t *rt, const hie_doc_t *d, hie_node_t n,
                   hie_held_t **out, hie_error_t *err);
 void
 hie_profiles_release(hie_runtime_t *rt, hie_held_t *held);
+
+/* parameters.c: search parameters that are stored. The first brings rt->search
+ * to what is stored; the second does it at most once a second, and leaves it
+ * where that cannot be done. What either finds within a transaction
+ * (hie_store_read_in) it leaves. */
+HIE_BLOCKING hie_rc_t
+hie_parameters_refresh(hie_runtime_t *rt, hie_error_t *err);
+HIE_BLOCKING void
+hie_parameters_notice(hie_runtime_t *rt);
+void
+hie_parameters_free(hie_runtime_t *rt);
+/* Our own URL for what comes without a request: that of the configuration, or
+ * as those knew it who wrote them; or empty. */
+hie_str_t
+hie_parameters_base(hie_runtime_t *rt, apr_pool_t *pool);
+/* What is to be said of a parameter (by its key) for which not all has been
+ * indexed; or NULL. */
+const char *
+hie_parameters_incomplete(hie_runtime_t *rt, uint32_t key, apr_pool_t *pool);
+
+/* indexing.c: what was written before a parameter was, a lot at a time. `did`:
+ * there was something to do. */
+typedef struct hie_indexing_t  hie_indexing_t;
+
+hie_indexing_t *
+hie_indexing_create(hie_runtime_t *rt, apr_pool_t *pool);
+HIE_BLOCKING hie_rc_t
+hie_indexing_turn(hie_indexing_t *x, bool *did, hie_error_t *err);
+
+/* reindex.c: values of these rows, which the transaction has locked, by what
+ * is found now; `base` as in hie_reindex_t. What cannot be indexed stays as it
+ * is, and is counted. */
+HIE_BLOCKING hie_rc_t
+hie_index_rows(hie_runtime_t *rt, hie_str_t base, hie_store_tx_t *tx,
+               const hie_row_t *rows, int n, apr_pool_t *pool, int *failed,
+               hie_error_t *err);
 
 /* route.c: fills job->todo. */
 hie_rc_t

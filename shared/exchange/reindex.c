@@ -71,16 +71,16 @@ show(const reindex_t *x)
 
 
 static hie_rc_t
-index_row(const reindex_t *x, const hie_row_t *row, apr_pool_t *pool,
-          hie_put_t *put)
+index_row(hie_runtime_t *rt, hie_str_t base, const hie_row_t *row,
+          apr_pool_t *pool, hie_put_t *put)
 {
     hie_rc_t            rc;
     hie_doc_t          *d;
     hie_write_rules_t   rules = {
-        .conf = x->rt->config, .search = x->rt->search, .pool = pool,
-        .base_url = x->what->base.len > 0
-                    ? x->what->base : hie_str(x->rt->config->fhir.base_url)
+        .conf = rt->config, .search = rt->search, .runtime = rt,
+        .pool = pool, .base_url = base
     };
+    hie_error_t         err;
 
     memset(put, 0, sizeof(*put));
     put->type = row->type;
@@ -88,35 +88,35 @@ index_row(const reindex_t *x, const hie_row_t *row, apr_pool_t *pool,
     put->version = row->version;
     put->body = row->body;
 
-    rc = hie_doc_parse(pool, row->body, INT_MAX, &d, x->err);
+    rc = hie_doc_parse(pool, row->body, INT_MAX, &d, &err);
     if (rc == HIE_OK) {
-        rc = hie_write_index(&rules, d, put, x->err);
+        rc = hie_write_index(&rules, d, put, &err);
     }
 
     if (rc != HIE_OK) {
         hie_log(HIE_LOG_WARN, "HIE5014", "%.*s/%.*s cannot be indexed: %s",
-                HIE_PRISTR(row->type), HIE_PRISTR(row->id), x->err->detail);
+                HIE_PRISTR(row->type), HIE_PRISTR(row->id), err.detail);
     }
 
     return rc;
 }
 
 
-/* What cannot be indexed stays as it is. */
-static hie_rc_t
-index_rows(const reindex_t *x, hie_store_tx_t *tx, const hie_row_t *rows,
-           int n, apr_pool_t *pool, int *failed)
+hie_rc_t
+hie_index_rows(hie_runtime_t *rt, hie_str_t base, hie_store_tx_t *tx,
+               const hie_row_t *rows, int n, apr_pool_t *pool, int *failed,
+               hie_error_t *err)
 {
     int         i, good;
     hie_put_t  *puts;
 
     puts = apr_palloc(pool, sizeof(*puts) * (size_t) n);
     for (i = 0, good = 0; i < n; i++) {
-        good += index_row(x, &rows[i], pool, &puts[good]) == HIE_OK;
+        good += index_row(rt, base, &rows[i], pool, &puts[good]) == HIE_OK;
     }
 
     *failed = n - good;
-    return hie_store_reindex(tx, puts, good, x->err);
+    return hie_store_reindex(tx, puts, good, err);
 }
 
 
@@ -138,7 +138,9 @@ lot(reindex_t *x, apr_pool_t *pool)
     rc = hie_store_walk(tx, x->type, x->place, LOT, &rows, &n, x->err);
     place = rc == HIE_OK && n > 0 ? rows[n - 1].rid : DONE;
     if (rc == HIE_OK && n > 0) {
-        rc = index_rows(x, tx, rows, n, pool, &failed);
+        rc = hie_index_rows(x->rt, x->what->base.len > 0 ? x->what->base
+                                   : hie_parameters_base(x->rt, pool),
+                            tx, rows, n, pool, &failed, x->err);
     }
 
     if (rc == HIE_OK) {
@@ -171,7 +173,11 @@ try_lot(reindex_t *x)
 
     for (try = 1, rc = HIE_CONFLICT; rc == HIE_CONFLICT && try <= TRIES; try++)
     {
-        apr_sleep(try > 1 ? PAUSE * try : 0);
+        if (try > 1) {
+            apr_sleep(PAUSE * try);
+            (void) hie_parameters_refresh(x->rt, NULL);
+        }
+
         pool = hie_pool_create(x->pool, "hie-reindex");
         rc = lot(x, pool);
         apr_pool_destroy(pool);
@@ -309,7 +315,11 @@ hie_reindex(hie_runtime_t *rt, const hie_reindex_t *what,
 
     memset(out, 0, sizeof(*out));
     x.pool = hie_pool_create(NULL, "hie-reindex");
-    rc = check(&x);
+    rc = hie_parameters_refresh(rt, err);
+    if (rc == HIE_OK) {
+        rc = check(&x);
+    }
+
     if (rc == HIE_OK) {
         rc = in_transaction(&x, survey);
     }

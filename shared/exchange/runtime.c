@@ -156,6 +156,7 @@ static void
 runtime_free(hie_runtime_t *rt)
 {
     hie_profiles_release(rt, rt->profiles);
+    hie_parameters_free(rt);
     while (rt->n_spare > 0) {
         apr_pool_destroy(rt->spare[--rt->n_spare]);
     }
@@ -163,6 +164,7 @@ runtime_free(hie_runtime_t *rt)
     pthread_mutex_destroy(&rt->lock);
     pthread_mutex_destroy(&rt->compile_lock);
     pthread_mutex_destroy(&rt->load_lock);
+    pthread_mutex_destroy(&rt->parameters_lock);
     pthread_mutex_destroy(&rt->spare_lock);
     pthread_cond_destroy(&rt->stopped);
     apr_pool_destroy(rt->pool);
@@ -177,6 +179,7 @@ init_sync(hie_runtime_t *rt)
     pthread_mutex_init(&rt->lock, NULL);
     pthread_mutex_init(&rt->compile_lock, NULL);
     pthread_mutex_init(&rt->load_lock, NULL);
+    pthread_mutex_init(&rt->parameters_lock, NULL);
     pthread_mutex_init(&rt->spare_lock, NULL);
     pthread_condattr_init(&attr);
     pthread_condattr_setclock(&attr, CLOCK_MONOTONIC);

@@ -163,6 +163,116 @@ record(hie_searching_t *s)
 }
 
 
+/*
+ * Parameters for which not all has been indexed.
+ */
+
+static void
+note_gap(hie_searching_t *s, uint32_t key)
+{
+    int          i;
+    const char  *said;
+
+    said = hie_parameters_incomplete(s->job->rt, key, s->job->pool);
+    for (i = 0; said != NULL && i < s->gaps->nelts; i++) {
+        if (strcmp(APR_ARRAY_IDX(s->gaps, i, const char *), said) == 0) {
+            said = NULL;
+        }
+    }
+
+    if (said != NULL) {
+        APR_ARRAY_PUSH(s->gaps, const char *) = said;
+    }
+}
+
+
+/* A criterion of several types has the parameter of one of them. */
+static void
+note_param(hie_searching_t *s, const hie_parameter_t *param, bool top)
+{
+    int  i;
+
+    note_gap(s, param->key);
+    for (i = 0; top && s->types.n > 1 && i < s->types.n; i++) {
+        note_gap(s, hie_search_param_key(hie_types[s->type_of[i]].name,
+                                         param->code));
+    }
+}
+
+
+static void
+note_criteria(hie_searching_t *s, const hie_criteria_t *all, bool top)
+{
+    int                     i, k;
+    const hie_criterion_t  *c;
+
+    for (i = 0; i < all->n; i++) {
+        c = &all->criteria[i];
+        if (c->def != NULL) {
+            note_param(s, c->def, top);
+        }
+
+        if (c->kind != HIE_CRITERION_CHAIN && c->kind != HIE_CRITERION_HAS
+            && c->kind != HIE_CRITERION_GROUP)
+        {
+            continue;
+        }
+
+        for (k = 0; k < c->n; k++) {
+            note_gap(s, c->chains[k].param);
+            note_criteria(s, c->chains[k].criteria, false);
+        }
+    }
+}
+
+
+static void
+note_gaps(hie_searching_t *s)
+{
+    int  i, k;
+
+    if (s->job->rt->pending == 0) {
+        return;
+    }
+
+    note_criteria(s, &s->all, true);
+    for (i = 0; i < s->query.n_sorts; i++) {
+        for (k = 0; k < s->sorts[i].n; k++) {
+            note_gap(s, s->sorts[i].params[k]);
+        }
+    }
+}
+
+
+/* What is not understood may be a parameter that this process has not noticed
+ * yet. */
+static hie_rc_t
+read_query(hie_job_t *job, hie_searching_t **out)
+{
+    int64_t           generation = job->rt->generation;
+    hie_rc_t          rc;
+    hie_error_t       err;
+    hie_searching_t  *s;
+
+    s = *out = apr_pcalloc(job->pool, sizeof(*s));
+    s->job = job;
+    rc = hie_search_read(s);
+    if (rc != HIE_INVALID && (rc != HIE_OK || s->warnings->nelts == 0)) {
+        return rc;
+    }
+
+    if (hie_parameters_refresh(job->rt, &err) != HIE_OK
+        || job->rt->generation == generation)
+    {
+        return rc;
+    }
+
+    s = *out = apr_pcalloc(job->pool, sizeof(*s));
+    s->job = job;
+    return hie_search_read(s);
+}
+
+
 hie_rc_t
 hie_do_search(hie_job_t *job)
 {
@@ -170,10 +280,10 @@ hie_do_search(hie_job_t *job)
     hie_str_t         body;
     hie_searching_t  *s;
 
-    s = apr_pcalloc(job->pool, sizeof(*s));
-    s->job = job;
-    rc = hie_search_read(s);
+    hie_parameters_notice(job->rt);
+    rc = read_query(job, &s);
     if (rc == HIE_OK) {
+        note_gaps(s);
         rc = find(s);
     }
 

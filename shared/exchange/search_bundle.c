@@ -248,10 +248,10 @@ add_issue(bundle_t *w, bool first, const char *severity, const char *code,
 static void
 add_warnings(bundle_t *w)
 {
-    int               i;
+    int               i, k;
     hie_searching_t  *s = w->s;
 
-    if (s->warnings->nelts == 0 && !s->included.more) {
+    if (s->warnings->nelts + s->gaps->nelts == 0 && !s->included.more) {
         return;
     }
 
@@ -260,6 +260,11 @@ add_warnings(bundle_t *w)
         add_issue(w, i == 0, "warning", "not-supported",
                   hie_str(apr_psprintf(s->job->pool, "left out: %s",
                       APR_ARRAY_IDX(s->warnings, i, const char *))));
+    }
+
+    for (k = 0; k < s->gaps->nelts; k++, i++) {
+        add_issue(w, i == 0, "warning", "incomplete",
+                  hie_str(APR_ARRAY_IDX(s->gaps, k, const char *)));
     }
 
     if (s->included.more) {

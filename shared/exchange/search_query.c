@@ -649,6 +649,7 @@ hie_search_read(hie_searching_t *s)
     s->criteria = apr_array_make(job->pool, 4, sizeof(hie_criterion_t));
     s->includes = apr_array_make(job->pool, 4, sizeof(hie_include_t));
     s->warnings = apr_array_make(job->pool, 1, sizeof(const char *));
+    s->gaps = apr_array_make(job->pool, 1, sizeof(const char *));
 
     rc = choose_types(s);
     if (rc == HIE_OK) {

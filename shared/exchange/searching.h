@@ -22,6 +22,7 @@ typedef struct {
     apr_array_header_t  *criteria;   /* hie_criterion_t */
     apr_array_header_t  *includes;   /* hie_include_t */
     apr_array_header_t  *warnings;   /* const char *: what was left out */
+    apr_array_header_t  *gaps;       /* const char *: what may be missing */
     hie_sort_t           sorts[HIE_SORTS_MAX];
     hie_criteria_t       all;
     hie_query_t          query;

@@ -28,6 +28,7 @@ typedef struct {
     apr_pool_t            *scratch;      /* of one message */
     hie_audit_shipper_t   *shipper;
     hie_journal_reader_t  *reader;
+    hie_indexing_t        *indexing;
     bool                   held;         /* a message waits to be repeated */
     bool                   unreleased;
     hie_str_t              record;
@@ -285,22 +286,24 @@ static void
 serve_term(worker_t *w, _Atomic bool *stop)
 {
     int          moved;
-    hie_rc_t     audit, messages;
+    bool         indexed;
+    hie_rc_t     audit, messages, indexing;
     hie_error_t  err;
 
     while (!*stop) {
         moved = 0;
         audit = hie_audit_ship(w->shipper, &moved, &err);
         messages = work_messages(w, &err);
+        indexing = hie_indexing_turn(w->indexing, &indexed, &err);
 
-        if (audit != HIE_OK
+        if (audit != HIE_OK || indexing != HIE_OK
             || (messages != HIE_OK && messages != HIE_NOT_FOUND))
         {
             hie_log(HIE_LOG_INFO, "HIE5009", "background work waits: %s",
                     err.detail);
             nap(w->rt, stop, DOWN_MS);
 
-        } else if (moved == 0 && messages == HIE_NOT_FOUND) {
+        } else if (indexed || (moved == 0 && messages == HIE_NOT_FOUND)) {
             nap(w->rt, stop, IDLE_MS);
         }
     }
@@ -324,6 +327,7 @@ take_office(hie_runtime_t *rt, _Atomic bool *stop)
         w.scratch = hie_pool_create(w.pool, "hie-message");
         w.reader = NULL;
         w.shipper = NULL;
+        w.indexing = hie_indexing_create(rt, w.pool);
 
         rc = hie_audit_shipper_open(w.pool, rt->store,
                                     conf->journal.directory, conf->node,

@@ -378,6 +378,7 @@ hie_do_create_many(hie_job_t **jobs, hie_rc_t *rcs, int n)
     hie_put_t    *puts;
     hie_error_t   err;
 
+    hie_parameters_notice(jobs[0]->rt);
     all = apr_palloc(jobs[0]->pool, sizeof(*all) * (size_t) n);
     puts = apr_palloc(jobs[0]->pool, sizeof(*puts) * (size_t) n);
     for (i = 0, m = 0; i < n; i++) {

@@ -76,9 +76,9 @@ typedef struct {
     bool                  keep_ids;   /* of resources to be created */
     bool                  links;      /* a Bundle: references by fullUrl and
                                          by condition are resolved */
-    hie_runtime_t        *runtime;    /* whose validator, and stored profiles,
-                                         are used; NULL: resources are not
-                                         validated */
+    hie_runtime_t        *runtime;    /* whose validator, stored profiles and
+                                         search parameters are used */
+    bool                  unchecked;  /* resources are not validated */
     const hie_str_t      *sent;       /* what places in the outcome are of;
                                          NULL: there are none */
     hie_write_hook_fn    *before;     /* the writes; or NULL */
