@@ -261,6 +261,20 @@ take_string(hie_indexer_t *ix, const hie_fhirpath_item_t *item)
 }
 
 
+/* R4 section 3.1.1.4.13: behind '|' the url of a resource has its business
+ * version. */
+static void
+add_version(hie_indexer_t *ix, hie_str_t url)
+{
+    hie_str_t  version;
+
+    version = hie_doc_get(ix->d, 0, "version", ix->pool);
+    if (version.len > 0) {
+        add_joined(ix, url, "|", version);
+    }
+}
+
+
 /* As it is: R4 section 3.1.1.4.13, "precise, case, accent, and escape
  * sensitive"; a canonical without its version too. The term serves :below and
  * :above. */
@@ -275,6 +289,10 @@ take_uri(hie_indexer_t *ix, const hie_fhirpath_item_t *item)
     }
 
     add_token(ix, text);
+    if (strcmp(ix->param->code, "url") == 0) {
+        add_version(ix, text);
+    }
+
     if (item->type == HIE_TYPE_canonical) {
         text = hie_str_split(text, '|', &version);
         add_token(ix, text);

@@ -460,6 +460,12 @@ test_urls(void **state)
     key = hie_search_param_key("Measure", "depends-on");
     says(&x, key, "http://l", hie_search_key(key, HIE_STR("http://l")));
 
+    each("{\"resourceType\":\"Measure\",\"url\":\"http://m\",\"version\":"
+         "\"2.0\"}",
+         LIST("url=http://m", "url=http://m|2.0", "url=http://m\\|2.0",
+              "url:not=http://m|2"),
+         LIST("url=http://m|2", "url=http://m|", "url=2.0"));
+
     /* R4's examples have some like this */
     each("{\"resourceType\":\"QuestionnaireResponse\",\"questionnaire\":"
          "\"Questionnaire/gcs\"}",
