@@ -464,6 +464,11 @@ def uris():
               ("url:below=http://acme.org/x", False),
               ("url:above=http://acme.org/fhir/vs/123/_history/5", True),
               ("url:above=http://acme.org/fhir/vs", False)])
+    cases({**r, "version": "1.0"},
+          [("url=http://acme.org/fhir/vs/123", True),
+           ("url=http://acme.org/fhir/vs/123|1.0", True),
+           ("url=http://acme.org/fhir/vs/123\\|1.0", True),
+           ("url=http://acme.org/fhir/vs/123|1", False)])
     for query, wanted in (("below=http://acme.org/fhir/", False),
                           ("below=http://acme.org/fhir", False),
                           ("below=http://acme.org/fh", True),

@@ -42,17 +42,30 @@ def samples():
 
 
 def fill(asker, resources):
-    """Puts them in; what was put, as it is kept in the store."""
-    out, servers = [], ("nginx", "httpd")
-    for number, resource in enumerate(resources):
-        text = dump(resource)
-        r = asker.put(servers[number % 2], resource["resourceType"],
-                      resource["id"], text)
-        check(r.status in (200, 201), f"{resource['resourceType']}/"
-              f"{resource['id']}: {r}")
-        out.append(load(text))
+    """Puts them in, some over what was another one, some beside what is gone
+    again; what was put, as it is kept in the store."""
+    rng, out, of_type = random.Random(SEED), [], {}
+    for resource in resources:
+        type_, id_ = resource["resourceType"], resource["id"]
+        others = of_type.setdefault(type_, [])
+        others.append(resource)
+        kind, server = rng.random(), rng.choice(("nginx", "httpd"))
+        if kind < 0.2:
+            put(asker, server, rng.choice(others) | {"id": id_})
+        put(asker, server, resource)
+        if kind > 0.95:
+            put(asker, server, rng.choice(others) | {"id": id_ + "-gone"})
+            r = asker.delete(server, type_, id_ + "-gone")
+            check(r.status in (200, 204), f"DELETE: {r}")
+        out.append(load(dump(resource)))
         STORE.add(out[-1])
     return out
+
+
+def put(asker, server, resource):
+    type_, id_ = resource["resourceType"], resource["id"]
+    r = asker.put(server, type_, id_, dump(resource))
+    check(r.status in (200, 201), f"{type_}/{id_}: {r}")
 
 
 def judge(asker, resources):

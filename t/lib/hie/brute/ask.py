@@ -59,6 +59,9 @@ class Asker:
             server, "PUT", f"/{type_}/{id_}",
             [("Content-Type", "application/fhir+json")], body.encode())
 
+    def delete(self, server, type_, id_):
+        return self.request(server, "DELETE", f"/{type_}/{id_}")
+
     def page(self, server, method, path, headers=(), body=None):
         r = self.request(server, method, path, headers, body)
         if r.status != 200:

@@ -169,7 +169,8 @@ class Drawer:
     def uri(self, text, _):
         if ":" not in text or text.startswith("urn:") or "|" in text \
                 or self.often():
-            return None, escaped(text if self.often(0.9) else text + "x")
+            text = escaped(text if self.often(0.9) else text + "x")
+            return None, text if self.often() else text.replace("\\|", "|")
         if self.often():
             cut = self.one(text.rfind("/") + 1, self.rng.randint(
                 10, len(text)), len(text))

@@ -266,7 +266,8 @@ def one(parameter, modifier, raw, reading):
         return composite(raw, reading, parameter)
     if (kind, modifier) in MODIFIED:
         return MODIFIED[kind, modifier](raw, reading)
-    if kind == "reference" and (not modifier or modifier[0].isupper()):
+    if kind == "reference" and (not modifier or modifier[0].isupper()
+                                and parameter.leads_to(modifier)):
         return reference(raw, reading, modifier, parameter)
     if modifier or kind not in SIMPLE:
         raise Wrong(f"{parameter}:{modifier}")

@@ -169,8 +169,14 @@ def strings(item):
     return [s for p in PARTS for s in listed(v.get(p, [])) if s]
 
 
-def uris(item):
-    return [item.value] if isinstance(item.value, str) else None
+def uris(item, parameter):
+    """The url of a resource also with its version behind it (R4 section
+    3.1.1.4.13)."""
+    if not isinstance(item.value, str):
+        return None
+    if parameter.code == "url" and item.root.get("version"):
+        return [item.value, f"{item.value}|{item.root['version']}"]
+    return [item.value]
 
 
 # Dates
@@ -265,8 +271,8 @@ def of_item(item, kind, parameter, bases):
         return tokens(item, parameter)
     if kind == "reference":
         return references(item, bases)
-    return {"string": strings, "uri": uris, "number": quantities,
-            "quantity": quantities,
+    return {"string": strings, "uri": lambda i: uris(i, parameter),
+            "number": quantities, "quantity": quantities,
             "date": lambda i: dates(i, parameter)}[kind](item)
 
 
