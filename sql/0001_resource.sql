@@ -53,6 +53,10 @@ CREATE UNIQUE INDEX resource_rid_key ON hie.resource (type, rid);
 CREATE INDEX resource_tokens ON hie.resource USING gin (tokens)
     WITH (fastupdate = on, gin_pending_list_limit = 64);
 
+-- Which tokens are frequent decides how a search goes about: a token that is
+-- not among these should be rare.
+ALTER TABLE hie.resource ALTER COLUMN tokens SET STATISTICS 1000;
+
 -- All that is about a patient.
 CREATE INDEX resource_patients ON hie.resource USING gin (patients)
     WITH (fastupdate = on, gin_pending_list_limit = 64);

@@ -208,9 +208,8 @@ add_near(hie_find_t *w, const hie_near_t *p)
 }
 
 
-/* The places where a criterion holds that asks another table. */
-static void
-add_places(hie_find_t *w, const hie_criterion_t *c)
+void
+hie_criterion_places(hie_find_t *w, const hie_criterion_t *c)
 {
     int  i;
 
@@ -541,7 +540,7 @@ hie_criterion_indexed(hie_find_t *w, const hie_criterion_t *c,
     default:
         hie_buf_addf(&w->sql, "%s.rid = ANY (ARRAY(SELECT DISTINCT h.rid"
                      " FROM (", alias);
-        add_places(w, c);
+        hie_criterion_places(w, c);
         hie_buf_addz(&w->sql, ") h))");
         break;
     }
@@ -581,7 +580,7 @@ positive(hie_find_t *w, const hie_criterion_t *c, const char *alias)
     case HIE_CRITERION_TEXT:
     case HIE_CRITERION_NEAR:
         hie_buf_addz(&w->sql, "EXISTS (SELECT FROM (");
-        add_places(w, c);
+        hie_criterion_places(w, c);
         hie_buf_addf(&w->sql, ") h WHERE h.rid = %s.rid OFFSET 0)", alias);
         break;
     case HIE_CRITERION_CHAIN:

@@ -214,8 +214,20 @@ hie_frequency_token(const hie_frequencies_t *f, uint64_t key)
     }
     t = bsearch(&wanted, f->tokens, (size_t) f->n_tokens, sizeof(wanted),
                 compare_tokens);
-    /* ANALYZE looks at a sample: much less than the rarest it has noted */
-    return t != NULL ? t->rows : fmin(f->rare / 4, 1000);
+    /* nearly all of those that ANALYZE has not noted occur once or twice, but
+     * some as often as the rarest that it has */
+    return t != NULL ? t->rows : sqrt(fmax(f->rare, 1));
+}
+
+
+bool
+hie_frequency_knows(const hie_frequencies_t *f, uint64_t key)
+{
+    token_t  wanted = { key, 0 };
+
+    return f != NULL && f->n_tokens > 0
+           && bsearch(&wanted, f->tokens, (size_t) f->n_tokens,
+                      sizeof(wanted), compare_tokens) != NULL;
 }
 
 

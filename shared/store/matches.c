@@ -20,6 +20,12 @@
 #define YEARS_OF_WRITING  1
 #define YEAR_US           (365.25 * 86400e6)
 
+/* A guess is wrong by so much, and what is known is not. */
+#define GUESS  10
+
+/* What a place out of an index costs, compared with a row. */
+#define PLACE_COST  0.03
+
 /* Patients that share the beginning of a name, by its length. */
 static const double  by_prefix[] = { 1, 0.1, 0.03, 0.01, 0.003, 0.001 };
 
@@ -88,8 +94,8 @@ estimate_values(const hie_criterion_t *c, double rows)
         case HIE_CRITERION_STRINGS:
             len = c->texts[i].value.len;
             len = len < 5 ? len : 5;
-            sum += c->texts[i].match == HIE_TEXT_CONTAINS
-                   ? rows / 2 : rows * by_prefix[len];
+            sum += rows * (c->texts[i].match == HIE_TEXT_CONTAINS
+                           ? 10 : 1) * by_prefix[len];
             break;
         case HIE_CRITERION_DATES:
         case HIE_CRITERION_UPDATED:
@@ -170,6 +176,21 @@ rows_of(const hie_find_t *w, const hie_find_types_t *types)
 }
 
 
+/* Is there more behind an estimate than a guess? */
+static bool
+is_known(const hie_find_t *w, const hie_criterion_t *c)
+{
+    int  i;
+
+    for (i = 0; i < c->n && c->kind == HIE_CRITERION_TOKENS; i++) {
+        if (!hie_frequency_knows(w->frequencies, c->keys[i])) {
+            return false;
+        }
+    }
+    return c->kind == HIE_CRITERION_TOKENS;
+}
+
+
 void
 hie_find_estimate(const hie_find_t *w, const hie_find_types_t *types,
                   const hie_criteria_t *c, double *best, double *all)
@@ -185,7 +206,7 @@ hie_find_estimate(const hie_find_t *w, const hie_find_types_t *types,
         if (e < *best && hie_criterion_index(&c->criteria[i]) != NULL) {
             *best = e;
         }
-        *all *= e / rows;
+        *all *= e / rows / (is_known(w, &c->criteria[i]) ? 1 : GUESS);
     }
 }
 
@@ -194,10 +215,50 @@ hie_find_estimate(const hie_find_t *w, const hie_find_types_t *types,
  * The statement.
  */
 
+/* Does an index lead to the places of rows, and not to the rows? */
+static bool
+leads_to_places(const hie_criterion_t *c)
+{
+    switch (c->kind) {
+    case HIE_CRITERION_STRINGS:
+    case HIE_CRITERION_DATES:
+    case HIE_CRITERION_NUMBERS:
+    case HIE_CRITERION_UPDATED:
+    case HIE_CRITERION_TEXT:
+    case HIE_CRITERION_NEAR:
+        return true;
+    default:
+        return false;
+    }
+}
+
+
+/* What it costs to fill a page from the places that one of them leads to, in
+ * their order: they are read and sorted, and rows are looked at until enough
+ * of them meet all others. */
+static double
+cost_in_order(const hie_find_t *w, const hie_find_types_t *types,
+              const hie_criteria_t *c, int lead, double rows)
+{
+    double  places = estimate(w, types, &c->criteria[lead], rows);
+    double  share = 1;
+    int     i;
+
+    for (i = 0; i < c->n; i++) {
+        if (i != lead) {
+            share *= estimate(w, types, &c->criteria[i], rows) / rows;
+            share /= is_known(w, &c->criteria[i]) ? 1 : GUESS;
+        }
+    }
+    return places * PLACE_COST
+           + fmin(places, (w->query->count + 1) / fmax(share, 1e-9));
+}
+
+
 /* The criterion that leads, or -1. Between equals the one that asks least. */
 static int
 leader(const hie_find_t *w, const hie_find_types_t *types,
-       const hie_criteria_t *c)
+       const hie_criteria_t *c, bool in_order)
 {
     double  rows = rows_of(w, types);
     double  e, best = rows;
@@ -212,6 +273,8 @@ leader(const hie_find_t *w, const hie_find_types_t *types,
             || c->criteria[i].kind == HIE_CRITERION_IDS)
         {
             e *= 0.5;
+        } else if (in_order && leads_to_places(&c->criteria[i])) {
+            e = cost_in_order(w, types, c, i, rows);
         }
         if (e < best || which < 0) {
             best = e;
@@ -235,10 +298,28 @@ explain(hie_find_t *w, const hie_criterion_t *c, const char *how)
 }
 
 
+static void
+explain_lead(hie_find_t *w, const hie_criterion_t *c)
+{
+    explain(w, c, apr_pstrcat(w->pool, "leads by index ",
+                              hie_criterion_index(c), NULL));
+}
+
+
 static bool
 is_plain_token(const hie_criterion_t *c)
 {
     return c->kind == HIE_CRITERION_TOKENS && c->n == 1 && !c->negate;
+}
+
+
+/* Does the index that one leads by serve the other too? */
+static bool
+goes_with(const hie_criterion_t *lead, const hie_criterion_t *c)
+{
+    return (is_plain_token(lead) && is_plain_token(c))
+           || (lead->kind == HIE_CRITERION_UPDATED && c->kind == lead->kind
+               && hie_criterion_index(c) != NULL);
 }
 
 
@@ -253,7 +334,7 @@ add_all_tokens(hie_find_t *w, const hie_criteria_t *c, const char *alias)
     for (i = 0; i < c->n; i++) {
         if (is_plain_token(&c->criteria[i])) {
             keys[n++] = c->criteria[i].keys[0];
-            explain(w, &c->criteria[i], "leads by index resource_tokens");
+            explain_lead(w, &c->criteria[i]);
         }
     }
     hie_buf_addf(&w->sql, " AND %s.tokens @> $%d::bigint[]", alias,
@@ -262,13 +343,15 @@ add_all_tokens(hie_find_t *w, const hie_criteria_t *c, const char *alias)
 
 
 static void
-add_others(hie_find_t *w, const hie_criteria_t *c, int lead, bool tokens,
+add_others(hie_find_t *w, const hie_criteria_t *c, int lead,
            const char *alias)
 {
     int  i;
 
     for (i = 0; i < c->n; i++) {
-        if (i != lead && !(tokens && is_plain_token(&c->criteria[i]))) {
+        if (lead < 0 || !(i == lead || goes_with(&c->criteria[lead],
+                                                 &c->criteria[i])))
+        {
             hie_buf_addz(&w->sql, " AND ");
             hie_criterion_condition(w, &c->criteria[i], alias);
             explain(w, &c->criteria[i], "is checked on each row");
@@ -282,7 +365,7 @@ hie_find_conditions(hie_find_t *w, const hie_criteria_t *c,
                     const char *alias)
 {
     if (c != NULL) {
-        add_others(w, c, -1, false, alias);
+        add_others(w, c, -1, alias);
     }
 }
 
@@ -298,10 +381,80 @@ leads_by_type(const hie_criterion_t *lead)
     case HIE_CRITERION_TERMS:
     case HIE_CRITERION_CHAIN:
     case HIE_CRITERION_HAS:
+    case HIE_CRITERION_GROUP:
         return false;
     default:
         return true;
     }
+}
+
+
+bool
+hie_find_leads_to_places(const hie_find_t *w, const hie_find_types_t *types,
+                         const hie_criteria_t *c, double *cost)
+{
+    int  i = c != NULL ? leader(w, types, c, true) : -1;
+
+    if (i < 0 || !leads_to_places(&c->criteria[i])) {
+        return false;
+    }
+    *cost = cost_in_order(w, types, c, i, rows_of(w, types));
+    return true;
+}
+
+
+/* Of the time of the last change, which is in the table itself, by the index
+ * alone. */
+static void
+add_updated_places(hie_find_t *w, hie_find_types_t *types,
+                   const hie_criteria_t *c)
+{
+    int  i;
+
+    hie_buf_addz(&w->sql, "SELECT p.rid FROM hie.resource p WHERE ");
+    hie_find_type_sql(w, types, "p");
+    for (i = 0; i < c->n; i++) {
+        if (c->criteria[i].kind == HIE_CRITERION_UPDATED
+            && hie_criterion_index(&c->criteria[i]) != NULL)
+        {
+            hie_buf_addz(&w->sql, " AND ");
+            hie_criterion_indexed(w, &c->criteria[i], types, "p");
+            explain_lead(w, &c->criteria[i]);
+        }
+    }
+}
+
+
+void
+hie_find_in_order(hie_find_t *w, hie_find_types_t *types,
+                  const hie_criteria_t *c, bool bodies, const char *alias)
+{
+    const hie_query_t  *q = w->query;
+    int                 i = leader(w, types, c, true);
+
+    hie_buf_addz(&w->sql, " FROM (SELECT DISTINCT h.rid FROM (");
+    if (c->criteria[i].kind == HIE_CRITERION_UPDATED) {
+        add_updated_places(w, types, c);
+    } else {
+        hie_criterion_places(w, &c->criteria[i]);
+        explain_lead(w, &c->criteria[i]);
+    }
+    hie_buf_addz(&w->sql, ") h");
+    if (q->after != NULL) {
+        hie_buf_addf(&w->sql, " WHERE h.rid %s $%d::bigint",
+                     q->backwards ? "<" : ">",
+                     hie_find_i64(w, q->after->rid));
+    }
+    hie_buf_addf(&w->sql, " ORDER BY h.rid%s OFFSET 0) h"
+                 " CROSS JOIN LATERAL (SELECT ",
+                 q->backwards ? " DESC" : "");
+    hie_find_columns(w, alias, bodies);
+    hie_buf_addf(&w->sql, " FROM hie.resource %s WHERE %s.rid = h.rid AND ",
+                 alias, alias);
+    hie_find_type_sql(w, types, alias);
+    hie_find_base_sql(w, alias);
+    add_others(w, c, i, alias);
+    hie_buf_addf(&w->sql, " OFFSET 0) %s", alias);
 }
 
 
@@ -311,11 +464,10 @@ hie_find_matches(hie_find_t *w, hie_find_types_t *types,
 {
     static const hie_criteria_t  none;
     const hie_criterion_t       *lead;
-    bool                         tokens = false;
-    int                          i;
+    int                          i, k;
 
     c = c != NULL ? c : &none;
-    i = leader(w, types, c);
+    i = leader(w, types, c, false);
     lead = i >= 0 ? &c->criteria[i] : NULL;
     hie_buf_addf(&w->sql, " FROM hie.resource %s WHERE (", alias);
     hie_find_type_sql(w, types, alias);
@@ -323,16 +475,16 @@ hie_find_matches(hie_find_t *w, hie_find_types_t *types,
                           ? ")" : ") IS TRUE");
     hie_find_base_sql(w, alias);
 
-    if (lead != NULL) {
-        tokens = is_plain_token(lead);
-        if (tokens) {
-            add_all_tokens(w, c, alias);
-        } else {
-            hie_buf_addz(&w->sql, " AND ");
-            hie_criterion_indexed(w, lead, types, alias);
-            explain(w, lead, apr_pstrcat(w->pool, "leads by index ",
-                                         hie_criterion_index(lead), NULL));
+    if (lead != NULL && is_plain_token(lead)) {
+        add_all_tokens(w, c, alias);
+    } else if (lead != NULL) {
+        for (k = 0; k < c->n; k++) {
+            if (k == i || goes_with(lead, &c->criteria[k])) {
+                hie_buf_addz(&w->sql, " AND ");
+                hie_criterion_indexed(w, &c->criteria[k], types, alias);
+                explain_lead(w, &c->criteria[k]);
+            }
         }
     }
-    add_others(w, c, i, tokens, alias);
+    add_others(w, c, i, alias);
 }

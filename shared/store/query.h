@@ -80,11 +80,21 @@ hie_find_alias(hie_find_t *w);
 void
 hie_find_matches(hie_find_t *w, hie_find_types_t *types,
                  const hie_criteria_t *c, const char *alias);
+/* Does the best criterion lead to places of rows, at a cost in rows? Then these can be looked at
+ * in the order of rid, until there are enough:
+ * " FROM (SELECT DISTINCT … AS rid …) h CROSS JOIN LATERAL (SELECT … ) a". */
+bool
+hie_find_leads_to_places(const hie_find_t *w, const hie_find_types_t *types,
+                         const hie_criteria_t *c, double *cost);
+void
+hie_find_in_order(hie_find_t *w, hie_find_types_t *types,
+                  const hie_criteria_t *c, bool bodies, const char *alias);
 /* " AND …" for all criteria, by no index. */
 void
 hie_find_conditions(hie_find_t *w, const hie_criteria_t *c,
                     const char *alias);
-/* Rows that the best criterion leaves, and those that all leave together. */
+/* Rows that the best criterion leaves, and how many all leave together at
+ * least: what is only guessed may be much less. */
 void
 hie_find_estimate(const hie_find_t *w, const hie_find_types_t *types,
                   const hie_criteria_t *c, double *best, double *all);
@@ -103,6 +113,10 @@ hie_criterion_index(const hie_criterion_t *c);
 void
 hie_criterion_indexed(hie_find_t *w, const hie_criterion_t *c,
                       hie_find_types_t *types, const char *alias);
+
+/* The places where a criterion holds that asks another table. */
+void
+hie_criterion_places(hie_find_t *w, const hie_criterion_t *c);
 
 /* rows.c: criteria on dates, numbers, strings: conditions on the rows that
  * belong to the resource under `alias`, or, without it, the set of places
@@ -167,6 +181,9 @@ hie_frequencies_known(hie_store_t *s);
  * rare. */
 double
 hie_frequency_token(const hie_frequencies_t *f, uint64_t key);
+/* Is that known, and not guessed? */
+bool
+hie_frequency_knows(const hie_frequencies_t *f, uint64_t key);
 double
 hie_frequency_type(const hie_frequencies_t *f, hie_str_t type);
 

@@ -156,6 +156,19 @@ add_few(hie_find_t *w, hie_find_types_t *types, int p_limit, bool bodies)
 }
 
 
+/* As many as the page has, of places in the order of rid. */
+static void
+add_in_order(hie_find_t *w, hie_find_types_t *types, int p_limit, bool bodies)
+{
+    const hie_query_t  *q = w->query;
+
+    hie_buf_addz(&w->sql, "SELECT r.*");
+    hie_find_in_order(w, types, q->criteria, bodies, "r");
+    hie_buf_addf(&w->sql, " ORDER BY h.rid%s LIMIT $%d::bigint",
+                 q->backwards ? " DESC" : "", p_limit);
+}
+
+
 /* The places and sort keys of the page out of those of all matches. */
 static void
 add_sorted(hie_find_t *w, hie_find_types_t *types, int p_limit)
@@ -234,19 +247,19 @@ begin_places(hie_find_t *w)
 
 
 /* Is the page full sooner when the rows are walked in the order of the answer
- * than when all matches are looked up and sorted? */
+ * than when matches are looked up at this cost? */
 static bool
-is_walked(const hie_find_t *w, const hie_find_types_t *types, double best,
+is_walked(const hie_find_t *w, const hie_find_types_t *types, double cost,
           double all)
 {
     const hie_query_t  *q = w->query;
     double              rows, none;
 
-    if (!hie_sort_walks(q) || best < HIE_FEW_ROWS) {
+    if (!hie_sort_walks(q) || cost < HIE_FEW_ROWS) {
         return false;
     }
     hie_find_estimate(w, types, NULL, &rows, &none);
-    return rows * (q->count + 1) / (all + 1) * WALK_COST < best;
+    return rows * (q->count + 1) / (all + 1) * WALK_COST < cost;
 }
 
 
@@ -254,23 +267,29 @@ static void
 build_page(hie_find_t *w, hie_find_types_t *types, bool bodies)
 {
     const hie_query_t  *q = w->query;
-    double              best, all;
+    double              best, all, cost;
     bool                none = q->criteria == NULL || q->criteria->n == 0;
+    bool                in_order;
     int                 p_limit;
 
     p_limit = hie_find_i64(w, (int64_t) q->count + 1);
     hie_find_estimate(w, types, q->criteria, &best, &all);
+    cost = best;
+    in_order = q->n_sorts == 0
+               && hie_find_leads_to_places(w, types, q->criteria, &cost);
 
     if (none && types->n > 1 && q->n_sorts == 0) {
         begin_places(w);
         add_walked_types(w, types, p_limit);
         end_places(w, bodies);
     } else if ((none && hie_sort_walks(q))
-               || is_walked(w, types, best, all))
+               || is_walked(w, types, cost, all))
     {
         begin_places(w);
         hie_sort_walk(w, types, p_limit);
         end_places(w, bodies);
+    } else if (in_order) {
+        add_in_order(w, types, p_limit, bodies);
     } else if (best < HIE_FEW_ROWS && q->n_sorts == 0) {
         add_few(w, types, p_limit, bodies);
     } else {

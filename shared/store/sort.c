@@ -292,7 +292,9 @@ hie_sort_walks(const hie_query_t *q)
 }
 
 
-/* By rid, or by the time of the last change: the table's own indexes. */
+/* By rid, or by the time of the last change: the table's own indexes. Places
+ * first, without a condition: were it told that few rows meet one, PostgreSQL
+ * would rather sort all rows of the type. */
 static void
 walk_table(hie_find_t *w, hie_find_types_t *types, int p_limit)
 {
@@ -300,27 +302,30 @@ walk_table(hie_find_t *w, hie_find_types_t *types, int p_limit)
     const char         *down = rid_goes_down(q) ? " DESC" : "";
     bool                timed = q->n_sorts > 0;
 
-    hie_buf_addf(&w->sql, "SELECT r.rid, r.type%s FROM hie.resource r WHERE ",
-                 timed ? ", r.updated AS s1" : "");
-    hie_find_type_sql(w, types, "r");
+    hie_buf_addf(&w->sql, "SELECT r.rid, r.type%s FROM (SELECT p.rid, p.type%s"
+                 " FROM hie.resource p WHERE ",
+                 timed ? ", p.updated AS s1" : "", timed ? ", p.updated" : "");
+    hie_find_type_sql(w, types, "p");
     if (q->after != NULL && timed) {
-        const char  *p = place_param(w, q->sorts, &q->after->values[0]);
-
-        hie_buf_addf(&w->sql, " AND (r.updated, r.rid) %s (%s, $%d::bigint)",
-                     rid_goes_down(q) ? "<" : ">", p,
+        hie_buf_addf(&w->sql, " AND (p.updated, p.rid) %s (%s, $%d::bigint)",
+                     rid_goes_down(q) ? "<" : ">",
+                     place_param(w, q->sorts, &q->after->values[0]),
                      hie_find_i64(w, q->after->rid));
     } else if (q->after != NULL) {
-        hie_buf_addf(&w->sql, " AND r.rid %s $%d::bigint",
+        hie_buf_addf(&w->sql, " AND p.rid %s $%d::bigint",
                      rid_goes_down(q) ? "<" : ">",
                      hie_find_i64(w, q->after->rid));
     }
+    hie_buf_addf(&w->sql, " ORDER BY p.type%s, %s%s%sp.rid%s OFFSET 0) p"
+                 " CROSS JOIN LATERAL (SELECT r.rid, r.type"
+                 " FROM hie.resource r WHERE r.type = p.type"
+                 " AND r.rid = p.rid", down, timed ? "p.updated" : "",
+                 timed ? down : "", timed ? ", " : "", down);
     hie_find_base_sql(w, "r");
     hie_find_conditions(w, q->criteria, "r");
-    hie_buf_addf(&w->sql, " ORDER BY r.type%s, %sr.rid%s"
-                 " LIMIT $%d::bigint", down,
-                 !timed ? "" : down[0] != '\0' ? "r.updated DESC, "
-                                               : "r.updated, ",
-                 down, p_limit);
+    hie_buf_addf(&w->sql, " OFFSET 0) r ORDER BY %s%s%sp.rid%s"
+                 " LIMIT $%d::bigint", timed ? "p.updated" : "",
+                 timed ? down : "", timed ? ", " : "", down, p_limit);
 }
 
 

@@ -1,6 +1,7 @@
 #!/usr/bin/python3
 """Searches in all their shapes among the Synthea patients: they find what
-statements find that were written by hand, and no table is read as a whole."""
+statements find that were written by hand, no table is read as a whole, and
+not many rows are looked at."""
 
 import subprocess
 import sys
@@ -16,7 +17,8 @@ from hie.tap import (Skip, both, check, equal, main, once,       # noqa: E402
                      own_stand)
 
 QUERIES = 5                      # of each shape
-LARGE = 10000                    # rows
+LARGE = 10000                    # rows of a table
+MANY = 2500                      # of 10,000 observations
 
 stand = own_stand("search_plans")
 drawn = {}
@@ -78,7 +80,8 @@ for one in SHAPES:
     case(one)
 
 
-@both("no table is read as a whole", compare=False)
+@both("no table is read as a whole, not many rows are looked at",
+      compare=False)
 def _(s):
     ready()
     sizes = plans.sizes(stand)
@@ -92,6 +95,9 @@ def _(s):
                   f"{shape.name}: no plan in the log")
             equal(plans.scanned(found, sizes, LARGE), [],
                   f"{shape.name}: tables that are scanned by {path:.200}")
+            rows = plans.looked_at(found)
+            check(rows <= MANY, f"{shape.name}: {rows} rows looked at by "
+                                f"{path:.200}")
 
 
 @once("a table that is read as a whole is noticed")
@@ -104,6 +110,7 @@ def _(_):
             role="postgres"))
     equal(plans.scanned(found, plans.sizes(stand), LARGE), ["resource"],
           "tables")
+    check(plans.looked_at(found) >= LARGE, "rows looked at")
 
 
 if BUNDLES.is_dir() and (stand.build / "bench" / "criteria").exists():

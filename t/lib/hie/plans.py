@@ -71,3 +71,13 @@ def sizes(stand):
     return {name: int(n) for name, n in stand.postgres.psql(
         "SELECT relname, reltuples::bigint FROM pg_class WHERE relkind = 'r'"
         " AND relnamespace = 'hie'::regnamespace", role="postgres")}
+
+
+def looked_at(found):
+    """Rows of a table, or entries of an index, that the busiest node of all
+    plans goes through."""
+    return max((node["Actual Loops"] * (node["Actual Rows"] + node.get(
+        "Rows Removed by Filter", 0) + node.get(
+        "Rows Removed by Index Recheck", 0))
+        for p in found for node in nodes(p["Plan"])
+        if node["Node Type"].endswith("Scan")), default=0)
