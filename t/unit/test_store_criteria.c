@@ -210,9 +210,6 @@ test_shapes_tell(void **state)
         for (k = 0; k < DOCS_SEERS; k++) {
             names_expected(a, &docs_seers[k], &n[k]);
         }
-        if (n[0] == 0) {
-            print_message("nothing: %s\n", docs_shapes[i]);
-        }
         none += n[0] == 0;
         same += n[0] == n[1] && n[0] == n[2];
     }
