@@ -31,8 +31,8 @@ static const char *const  times[] = {
     "\"effectivePeriod\":{\"start\":\"2020-06-01\"}",
     "\"effectivePeriod\":{\"end\":\"2019-12-31\"}",
     "\"effectiveInstant\":\"2020-06-15T10:00:00.123Z\"",
-    "\"effectiveTiming\":{\"event\":[\"2019-05-05\",\"2020-06-15\","
-    "\"2021-01-01\"]}",
+    ("\"effectiveTiming\":{\"event\":[\"2019-05-05\",\"2020-06-15\","
+     "\"2021-01-01\"]}"),
     "\"issued\":\"2020-01-01T00:00:00Z\""
 };
 
@@ -49,8 +49,8 @@ static const char *const  values[] = {
     "\"valueQuantity\":{\"value\":2,\"comparator\":\">=\"," UCUM "\"mg\"}",
     "\"valueQuantity\":{\"value\":120," UCUM "\"mm[Hg]\"}",
     "\"valueString\":\"Heart \xc3\xa9lan\"",
-    "\"valueCodeableConcept\":{\"coding\":[{\"system\":\"http://v\","
-    "\"code\":\"pos\"}],\"text\":\"Positive result\"}",
+    ("\"valueCodeableConcept\":{\"coding\":[{\"system\":\"http://v\","
+     "\"code\":\"pos\"}],\"text\":\"Positive result\"}"),
     "\"valueDateTime\":\"2020-03\"",
     "\"valuePeriod\":{\"start\":\"2020-01-01\",\"end\":\"2020-02-01\"}",
     "\"dataAbsentReason\":{\"text\":\"unknown\"}"
