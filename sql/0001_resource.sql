@@ -112,6 +112,9 @@ CREATE TABLE hie.resource_date (
 
 CREATE INDEX resource_date_low ON hie.resource_date (slot, low, rid, high);
 CREATE INDEX resource_date_high ON hie.resource_date (slot, high, rid);
+CREATE INDEX resource_date_long
+    ON hie.resource_date (slot, high, low, rid)
+    WHERE high > low + 86400000000;
 CREATE INDEX resource_date_rid ON hie.resource_date (rid);
 
 -- As written, with system and code of the unit, and in the canonical unit of

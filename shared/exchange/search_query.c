@@ -588,6 +588,7 @@ set_query(hie_searching_t *s)
 
     s->all.n = s->criteria->nelts;
     s->all.criteria = (hie_criterion_t *) s->criteria->elts;
+    hie_search_join(&s->all, s->job->pool);
     q->n_types = s->types.n;
     q->types = s->types.names;
     q->criteria = &s->all;

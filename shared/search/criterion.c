@@ -7,6 +7,8 @@
 
 #include <string.h>
 
+#include <apr_strings.h>
+
 /* Names that are looked up for one criterion. References to anything have 145
  * ways, and so have these again. */
 #define WAYS_MAX  4096
@@ -458,4 +460,58 @@ hie_search_criterion(hie_search_t *s, hie_type_t type, hie_str_t name,
 {
     return hie_search_criterion_of(s, &type, 1, name, value, rules, pool, out,
                                    err);
+}
+
+
+/*
+ * From and until.
+ */
+
+/* One date that is asked for, of the one that a resource has. */
+static bool
+is_one_date(const hie_criterion_t *c)
+{
+    return c->kind == HIE_CRITERION_DATES && c->n == 1 && !c->negate
+           && c->def != NULL && c->def->single && !c->dates[0].negate
+           && !c->dates[0].of.scoped && c->dates[0].also == NULL;
+}
+
+
+static void
+join(hie_criterion_t *c, const hie_criterion_t *with, apr_pool_t *pool)
+{
+    hie_date_value_t  *v;
+
+    v = apr_pmemdup(pool, c->dates, sizeof(*v));
+    v->also = with->dates;
+    c->dates = v;
+    c->source = hie_forms_join(pool, c->source, "&", with->source);
+}
+
+
+void
+hie_search_join(hie_criteria_t *c, apr_pool_t *pool)
+{
+    int               i, k, n;
+    hie_criterion_t  *one, *other;
+
+    for (i = 0, n = 0; i < c->n; i++) {
+        one = &c->criteria[i];
+        for (k = 0; k < n; k++) {
+            other = &c->criteria[k];
+            if (is_one_date(one) && is_one_date(other)
+                && one->dates[0].of.slot == other->dates[0].of.slot)
+            {
+                break;
+            }
+        }
+
+        if (k < n) {
+            join(&c->criteria[k], one, pool);
+        } else {
+            c->criteria[n++] = *one;
+        }
+    }
+
+    c->n = n;
 }

@@ -215,7 +215,9 @@ any_date(const hie_search_values_t *x, const hie_date_value_t *v)
 
     for (i = 0; i < x->n_dates; i++) {
         if (is_of(&v->of, x->dates[i].slot, x->dates[i].scope)
-            && date_meets(v, x->dates[i].low, x->dates[i].high))
+            && date_meets(v, x->dates[i].low, x->dates[i].high)
+            && (v->also == NULL
+                || date_meets(v->also, x->dates[i].low, x->dates[i].high)))
         {
             return true;
         }

@@ -144,6 +144,34 @@ is_folded(const hie_search_plan_t *plan)
 }
 
 
+/* The values of one element, whichever type it has, of which there is one. */
+static bool
+is_single(const hie_search_plan_t *plan)
+{
+    int                       i, k;
+    const hie_search_step_t  *a, *b;
+
+    for (i = 0; i < plan->n_paths; i++) {
+        if (plan->paths[i].n != plan->paths[0].n) {
+            return false;
+        }
+
+        for (k = 0; k < plan->paths[i].n; k++) {
+            a = &plan->paths[0].steps[k];
+            b = &plan->paths[i].steps[k];
+            if (b->element->max != 1 || (k < plan->paths[i].n - 1
+                ? a->element != b->element
+                : a->element->order != b->element->order))
+            {
+                return false;
+            }
+        }
+    }
+
+    return plan->n_paths > 0 && plan->param.kind == HIE_SEARCH_DATE;
+}
+
+
 hie_rc_t
 hie_search_plan_expression(apr_pool_t *pool, hie_search_plan_t *plan,
                            hie_str_t expression, bool strict,
@@ -167,6 +195,7 @@ hie_search_plan_expression(apr_pool_t *pool, hie_search_plan_t *plan,
     apr_pool_destroy(scratch);
     plan->param.by_url = refers_by_url(plan);
     plan->param.folded = is_folded(plan);
+    plan->param.single = is_single(plan);
     return rc;
 }
 

@@ -42,6 +42,8 @@ typedef struct {
     bool                       folded;         /* a token whose values are of
                                                   type string: their case does
                                                   not count */
+    bool                       single;         /* a date of which no resource
+                                                  has two */
 } hie_parameter_t;
 
 /* NULL: not served. It stays where it is, for as long as `s` does. */
@@ -250,13 +252,16 @@ typedef struct {
     hie_slot_t        of;
 } hie_text_value_t;
 
-typedef struct {
-    hie_range_op_t   op;
-    bool             negate;
-    hie_slot_t       of;
-    int64_t          a;
-    int64_t          b;
-} hie_date_value_t;
+typedef struct hie_date_value_t  hie_date_value_t;
+
+struct hie_date_value_t {
+    hie_range_op_t           op;
+    bool                     negate;
+    hie_slot_t               of;
+    int64_t                  a;
+    int64_t                  b;
+    const hie_date_value_t  *also;   /* of the same value this holds too */
+};
 
 typedef struct hie_number_value_t  hie_number_value_t;
 
@@ -354,6 +359,12 @@ hie_search_criterion_of(hie_search_t *s, const hie_type_t *types, int n_types,
                         hie_str_t name, hie_str_t value,
                         const hie_search_rules_t *rules, apr_pool_t *pool,
                         hie_criterion_t *out, hie_error_t *err);
+
+/*
+ * Makes one of two criteria on the one date that a resource has: from, until.
+ */
+void
+hie_search_join(hie_criteria_t *c, apr_pool_t *pool);
 
 /*
  * The compartment of one resource (R4 section 3.1.1.2): what is in it by one of

@@ -80,11 +80,29 @@ of_range(hie_range_op_t op, bool negate, double width, double spread,
 }
 
 
+/* From and until are a window; one of them alone says little. */
+static double
+of_date(const hie_date_value_t *v, double spread, double rows)
+{
+    const hie_date_value_t  *from = v, *until = v->also;
+    double                   width = (double) v->b - (double) v->a;
+
+    if (until == NULL) {
+        return of_range(v->op, v->negate, width, spread, rows);
+    }
+    if (from->a > until->a) {
+        from = until;
+        until = v;
+    }
+    return of_range(HIE_RANGE_EQ, false,
+                    (double) until->b - (double) from->a, spread, rows);
+}
+
+
 static double
 estimate_values(const hie_criterion_t *c, double rows)
 {
     const hie_number_value_t  *v;
-    const hie_date_value_t    *d;
     double                     sum = 0;
     size_t                     len;
     int                        i;
@@ -99,12 +117,10 @@ estimate_values(const hie_criterion_t *c, double rows)
             break;
         case HIE_CRITERION_DATES:
         case HIE_CRITERION_UPDATED:
-            d = &c->dates[i];
-            sum += of_range(d->op, d->negate,
-                            (double) d->b - (double) d->a,
-                            YEAR_US * (c->kind == HIE_CRITERION_DATES
-                                       ? YEARS_OF_CARE : YEARS_OF_WRITING),
-                            rows);
+            sum += of_date(&c->dates[i],
+                           YEAR_US * (c->kind == HIE_CRITERION_DATES
+                                      ? YEARS_OF_CARE : YEARS_OF_WRITING),
+                           rows);
             break;
         default:
             v = &c->numbers[i];

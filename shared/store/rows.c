@@ -31,6 +31,10 @@ typedef struct {
 
 #define OPERANDS  8
 
+/* Dates that last longer have an index of their own (resource_date_long). */
+#define DAY_US    INT64_C(86400000000)
+#define DAY_TEXT  "86400000000"
+
 typedef struct {
     uint32_t   form;             /* those with the same one go together */
     int        n;
@@ -146,6 +150,33 @@ slot_condition(rows_t *x, const hie_slot_t *of)
  * Dates: [low, high) against [a, b), R4 section 3.1.1.4.6. Where one end
  * decides, the condition on it stands by itself so that its index serves it.
  */
+static bool
+date_asks_a(const hie_date_value_t *v)
+{
+    return v->op != HIE_RANGE_GT && v->op != HIE_RANGE_SA;
+}
+
+
+static bool
+date_asks_b(const hie_date_value_t *v)
+{
+    return v->op != HIE_RANGE_LT && v->op != HIE_RANGE_EB;
+}
+
+
+static void
+add_date(alternative_t *a, const hie_date_value_t *v, const char *name_a,
+         const char *name_b)
+{
+    if (date_asks_a(v)) {
+        add_int(a, name_a, v->a);
+    }
+    if (date_asks_b(v)) {
+        add_int(a, name_b, v->b);
+    }
+}
+
+
 static void
 date_alternative(rows_t *x, alternative_t *a, int i)
 {
@@ -154,28 +185,20 @@ date_alternative(rows_t *x, alternative_t *a, int i)
     a->form = (uint32_t) v->op << 3 | (uint32_t) v->negate << 2
               | slot_form(&v->of);
     add_slot(a, &v->of);
-    if (v->op != HIE_RANGE_GT && v->op != HIE_RANGE_SA) {
-        add_int(a, "a", v->a);
-    }
-    if (v->op != HIE_RANGE_LT && v->op != HIE_RANGE_EB) {
-        add_int(a, "b", v->b);
+    add_date(a, v, "a", "b");
+    if (v->also != NULL) {
+        a->form |= (uint32_t) v->also->op << 8;
+        add_date(a, v->also, "also_a", "also_b");
     }
 }
 
 
 static void
-date_condition(rows_t *x)
+date_range(rows_t *x, const hie_date_value_t *v, const char *name_a,
+           const char *name_b)
 {
-    const hie_date_value_t  *v = &x->criterion->dates[x->which];
-    const char              *a = NULL, *b = NULL;
-
-    if (v->op != HIE_RANGE_GT && v->op != HIE_RANGE_SA) {
-        a = operand(x, "a");
-    }
-    if (v->op != HIE_RANGE_LT && v->op != HIE_RANGE_EB) {
-        b = operand(x, "b");
-    }
-    slot_condition(x, &v->of);
+    const char  *a = date_asks_a(v) ? operand(x, name_a) : NULL;
+    const char  *b = date_asks_b(v) ? operand(x, name_b) : NULL;
 
     switch (v->op) {
     case HIE_RANGE_EQ:
@@ -209,6 +232,36 @@ date_condition(rows_t *x)
     case HIE_RANGE_AP:
         say(x, " AND d.high > %s AND d.low < %s", a, b);
         break;
+    }
+}
+
+
+static void
+date_condition(rows_t *x)
+{
+    const hie_date_value_t  *v = &x->criterion->dates[x->which];
+
+    slot_condition(x, &v->of);
+    date_range(x, v, "a", "b");
+    if (v->also != NULL) {
+        date_range(x, v->also, "also_a", "also_b");
+    }
+}
+
+
+/* What must be before the end of a date, if anything. */
+static bool
+begins(const hie_date_value_t *v, int64_t *at)
+{
+    switch (v->op) {
+    case HIE_RANGE_LT:
+    case HIE_RANGE_LE:
+    case HIE_RANGE_EB:
+        return false;
+    default:
+        *at = v->negate ? INT64_MIN
+              : v->op == HIE_RANGE_GT || v->op == HIE_RANGE_SA ? v->b : v->a;
+        return *at > INT64_MIN + DAY_US;
     }
 }
 
@@ -528,9 +581,9 @@ add_values(rows_t *x)
 }
 
 
-/* The rows of one form: their `column`. */
+/* The rows of one form: their `column`. `and` is a condition more. */
 static void
-form_set(rows_t *x, condition_fn *fn, const char *column)
+form_set(rows_t *x, condition_fn *fn, const char *column, const char *and)
 {
     hie_buf_t  *sql = &x->w->sql;
 
@@ -539,6 +592,7 @@ form_set(rows_t *x, condition_fn *fn, const char *column)
     if (x->members == 1) {
         hie_buf_addf(sql, "%s d WHERE ", x->table);
         fn(x);
+        hie_buf_addz(sql, and);
         return;
     }
     hie_buf_addf(sql, "(SELECT d.%s FROM %s d WHERE ", column, x->table);
@@ -547,18 +601,54 @@ form_set(rows_t *x, condition_fn *fn, const char *column)
 }
 
 
+/* Dates that end after a time are no range of an index, unless it is known how
+ * long they last. Few last more than a day: these have an index of their own,
+ * and the others begin at most a day before. */
+static bool
+is_in_two(rows_t *x, int *p_day_before)
+{
+    const hie_date_value_t  *v;
+    int64_t                  at, also;
+    bool                     is;
+
+    if (x->criterion->kind != HIE_CRITERION_DATES || x->members > 1) {
+        return false;
+    }
+    v = &x->criterion->dates[x->which];
+    is = begins(v, &at);
+    if (v->also != NULL && begins(v->also, &also)) {
+        at = is && at > also ? at : also;
+        is = true;
+    }
+    if (is) {
+        *p_day_before = hie_find_i64(x->w, at - DAY_US);
+    }
+    return is;
+}
+
+
 static void
 all_sets(rows_t *x, condition_fn *fn, const char *column)
 {
-    int  i, n = 0;
+    int  i, p, n = 0;
 
     for (i = 0; i < x->n; i++) {
-        if (begin_form(x, i)) {
-            if (n++ > 0) {
-                hie_buf_addz(&x->w->sql, " UNION ALL ");
-            }
-            form_set(x, fn, column);
+        if (!begin_form(x, i)) {
+            continue;
         }
+        if (n++ > 0) {
+            hie_buf_addz(&x->w->sql, " UNION ALL ");
+        }
+        if (!is_in_two(x, &p)) {
+            form_set(x, fn, column, "");
+            continue;
+        }
+        form_set(x, fn, column, apr_psprintf(x->pool,
+                 " AND d.low >= $%d::bigint", p));
+        hie_buf_addz(&x->w->sql, " UNION ALL ");
+        form_set(x, fn, column, apr_psprintf(x->pool,
+                 " AND d.low < $%d::bigint AND d.high > d.low + " DAY_TEXT,
+                 p));
     }
 }
 

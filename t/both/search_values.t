@@ -320,6 +320,39 @@ def _(s):
         """)
 
 
+@both("dates: from and until")
+def _(s):
+    plant(s, *(observation(key, **{f"effective{kind}": value})
+               for key, kind, value in (
+        ("a", "DateTime", "2023-03-10T12:00:00Z"),
+        ("b", "DateTime", "2023-03-10"),
+        ("c", "DateTime", "2023-03"),
+        ("d", "Period", {"start": "2020", "end": "2024"}),
+        ("e", "Period", {"start": "2023-03-09"}),
+        ("f", "Period", {"end": "2023-03-10"}),
+        ("g", "DateTime", "2023-03-11"),
+        ("h", "Period", {"start": "2023-03-09T13:00:00Z",
+                         "end": "2023-03-10T12:59:59Z"}))),
+          observation("i"))
+    table(s, "Observation", """
+        date=ge2023-03-10&date=lt2023-03-11  a b c d e
+        date=lt2023-03-11&date=ge2023-03-10  a b c d e
+        date=gt2023-03-09&date=lt2023-03-10  c d e f h
+        date=sa2023-03-09&date=eb2023-03-11  a b
+        date=2023-03&date=gt2023-03-10       c g
+        date=lt2023-03-10&date=ge2023-03-09T12:00Z  c d e f h
+        date=le2023-03-10&date=ge2023-03-10  a b c d e
+        date=ap2023-03-10&date=eb2023-03-12  a b f g h
+        date=ge2023-03-10&date=ge2023-03-11  c d e g
+        date=ge2023-03-11&date=lt2023-03-10  c d e
+        date=ge2023-03-10&date=lt2023-03-11&date=sa2023-03-09  a b
+        date=ge2023-03-10&date=lt2023-03-11&code=8867-4  a b c d e
+        date=ge2023-03-10&date=lt2023-03-11&code=1  -
+        date=ge2023-03-10,2023-03-09&date=lt2023-03-11  a b c d e
+        date=ge2023-03-10&date=ne2023-03-10  c d e g
+        """)
+
+
 @both("_lastUpdated", compare=False)
 def _(s):
     plant(s, person("a"))

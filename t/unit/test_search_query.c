@@ -384,6 +384,75 @@ test_compartments(void **state)
 
 
 /*
+ * From and until.
+ */
+
+/* How many criteria are left of a query; of one type. */
+static int
+joined(const char *type, const char *query, hie_criterion_t *c)
+{
+    hie_criteria_t      all = { 0, c };
+    hie_str_t           rest, name, value;
+    hie_search_rules_t  rules = { HIE_STR(""), 0, 3, 10 };
+
+    for (rest = hie_str(query); rest.ptr != NULL; all.n++) {
+        value = hie_str_split(rest, '&', &rest);
+        name = hie_str_split(value, '=', &value);
+        assert_int_equal(hie_search_criterion(search,
+                                              hie_type_find(hie_str(type)),
+                                              name, value, &rules, pool,
+                                              &c[all.n], &err), HIE_OK);
+    }
+
+    hie_search_join(&all, pool);
+    return all.n;
+}
+
+
+static void
+test_joined(void **state)
+{
+    hie_criterion_t  c[8];
+
+    assert_int_equal(joined("Observation", "date=ge2020&code=a&date=lt2021",
+                            c), 2);
+    assert_true(hie_str_eqz(c[0].source, "date=ge2020&date=lt2021"));
+    assert_true(c[0].dates[0].also != NULL);
+    assert_int_equal(c[0].dates[0].op, HIE_RANGE_GE);
+    assert_int_equal(c[0].dates[0].also->op, HIE_RANGE_LT);
+    assert_int_equal(c[1].kind, HIE_CRITERION_TOKENS);
+    assert_true(is_in("{\"resourceType\":\"Observation\","
+                      "\"effectiveDateTime\":\"2020-05\"}", "o", c));
+    assert_false(is_in("{\"resourceType\":\"Observation\","
+                       "\"effectiveDateTime\":\"2019-12\"}", "o", c));
+    assert_false(is_in("{\"resourceType\":\"Observation\","
+                       "\"effectiveDateTime\":\"2021-01\"}", "o", c));
+
+    assert_int_equal(joined("Patient", "birthdate=gt2000&birthdate=le2001",
+                            c), 1);
+    assert_int_equal(joined("Encounter", "date=sa2000&date=eb2001", c), 1);
+    /* two types of one element */
+    assert_int_equal(joined("Condition",
+                            "onset-date=ge2000&onset-date=lt2001", c), 1);
+    /* a window and a third one */
+    assert_int_equal(joined("Observation",
+                            "date=ge2000&date=lt2001&date=lt2002", c), 2);
+
+    /* of one Goal there are many */
+    assert_int_equal(joined("Goal", "target-date=ge2000&target-date=lt2001",
+                            c), 2);
+    assert_int_equal(joined("Observation", "date=ge2000,ge2010&date=lt2020",
+                            c), 2);
+    assert_int_equal(joined("Observation", "date=ne2000&date=lt2020", c), 2);
+    assert_int_equal(joined("Condition",
+                            "onset-date=ge2000&abatement-date=lt2001", c),
+                     2);
+    assert_int_equal(joined("Patient", "_lastUpdated=ge2000"
+                            "&_lastUpdated=lt2001", c), 2);
+}
+
+
+/*
  * What values do not decide.
  */
 
@@ -511,6 +580,7 @@ main(void)
         cmocka_unit_test(test_include_urls),
         cmocka_unit_test(test_include_errors),
         cmocka_unit_test(test_compartments),
+        cmocka_unit_test(test_joined),
         cmocka_unit_test(test_known),
         cmocka_unit_test(test_groups),
     };
