@@ -274,47 +274,24 @@ hie_search_resolve(const hie_asking_t *a, hie_criterion_t *criteria, int n,
  * "-subject.name".
  */
 
-/* May what has this key be looked at? It is that of a type's parameter. */
-static bool
-key_permitted(const hie_asking_t *a, uint32_t key, const char *code)
-{
-    size_t       i;
-    const char  *type;
-
-    for (i = 0; (type = hie_fhir_type(i)) != NULL; i++) {
-        if (hie_search_param_key(type, code) == key) {
-            return permitted(a, hie_type_find(hie_str(type)));
-        }
-    }
-
-    return false;
-}
-
-
 hie_rc_t
 hie_search_resolve_sort(const hie_asking_t *a, hie_sort_t *sort,
                         hie_error_t *err)
 {
-    int        i, n;
-    char      *code;
-    uint32_t  *params;
-    hie_str_t  last = sort->source, rest;
+    int          i, n;
+    uint32_t    *params;
+    hie_type_t  *of;
 
-    if (sort->n_through == 0 || sort->n == 0 || a->principal == NULL) {
+    if (sort->n_through == 0) {
         return HIE_OK;
     }
 
-    for (hie_str_split(last, '.', &rest); rest.ptr != NULL;
-         hie_str_split(last, '.', &rest))
-    {
-        last = rest;
-    }
-
-    code = hie_str_z(a->pool, last);
     params = apr_palloc(a->pool, sizeof(*params) * (size_t) (sort->n + 1));
+    of = apr_palloc(a->pool, sizeof(*of) * (size_t) (sort->n + 1));
     for (i = 0, n = 0; i < sort->n; i++) {
-        if (key_permitted(a, sort->params[i], code)) {
-            params[n++] = sort->params[i];
+        if (permitted(a, sort->of[i])) {
+            params[n] = sort->params[i];
+            of[n++] = sort->of[i];
         }
     }
 
@@ -326,5 +303,6 @@ hie_search_resolve_sort(const hie_asking_t *a, hie_sort_t *sort,
 
     sort->n = n;
     sort->params = params;
+    sort->of = of;
     return HIE_OK;
 }

@@ -414,7 +414,8 @@ typedef struct {
     hie_sort_kind_t   kind;
     bool              descending;
     int               n;
-    const uint32_t   *params;  /* keys, one for each type that has it */
+    const uint32_t   *params;  /* keys, of each type that has it, */
+    const hie_type_t *of;      /* which is this */
     int               n_through;       /* chained: */
     const uint32_t   *through;         /* the references that lead there */
     hie_str_t         source;          /* "-date" */

@@ -12,6 +12,7 @@ typedef struct {
     int                  n_types;
     hie_str_t            whole;        /* without the sign */
     apr_array_header_t  *params;       /* uint32_t */
+    apr_array_header_t  *of;           /* hie_type_t, one of each of these */
     apr_array_header_t  *through;
     hie_sort_t          *out;
     hie_error_t         *err;
@@ -75,18 +76,20 @@ kind_of(const hie_parameter_t *def)
 }
 
 
-static void
+/* False: it is there. */
+static bool
 add_key(apr_array_header_t *keys, uint32_t key)
 {
     int  i;
 
     for (i = 0; i < keys->nelts; i++) {
         if (APR_ARRAY_IDX(keys, i, uint32_t) == key) {
-            return;
+            return false;
         }
     }
 
     APR_ARRAY_PUSH(keys, uint32_t) = key;
+    return true;
 }
 
 
@@ -120,7 +123,10 @@ add_param(sorting_t *g, hie_type_t type, hie_str_t code)
     }
 
     g->out->kind = kind;
-    add_key(g->params, plan->param.key);
+    if (add_key(g->params, plan->param.key)) {
+        APR_ARRAY_PUSH(g->of, hie_type_t) = type;
+    }
+
     return HIE_OK;
 }
 
@@ -150,7 +156,7 @@ add_behind(sorting_t *g, const hie_parameter_t *def, hie_type_t only,
             && hie_search_param(g->s, type, code) != NULL)
         {
             rc = add_param(g, type, code);
-            add_key(g->through, def->key);
+            (void) add_key(g->through, def->key);
         }
     }
 
@@ -220,6 +226,7 @@ sort_key(sorting_t *g)
 
     g->out->n = g->params->nelts;
     g->out->params = (const uint32_t *) g->params->elts;
+    g->out->of = (const hie_type_t *) g->of->elts;
     g->out->n_through = g->through->nelts;
     g->out->through = (const uint32_t *) g->through->elts;
     return rc;
@@ -272,6 +279,7 @@ hie_search_sort(hie_search_t *s, const hie_type_t *types, int n_types,
         g.whole.ptr += g.out->descending;
         g.whole.len -= g.out->descending;
         g.params = apr_array_make(pool, 4, sizeof(uint32_t));
+        g.of = apr_array_make(pool, 4, sizeof(hie_type_t));
         g.through = apr_array_make(pool, 4, sizeof(uint32_t));
         if (g.whole.len == 0) {
             return wrong(&g, "expected the name of a search parameter");

@@ -100,6 +100,7 @@ def _(s):
         _sort=patient:Patient.family,-_id  f d b e c a
         _sort=patient,_id               a c e b d f
         _sort=-patient,_id              b d f a c e
+        _sort=has-member:Observation.combo-code,_id  a b c d e f
         _sort=code.family               !400
         _sort=patient.nonsense          !400
         _sort=patient.organization.name  !400

@@ -128,7 +128,16 @@ test_sort_lists(void **state)
                           &n), HIE_OK);
     assert_int_equal(s[0].n, 1);
     assert_int_equal(s[0].n_through, 2);
+    assert_int_equal(s[0].of[0], HIE_TYPE_Patient);
     assert_true(s[0].descending);
+
+    /* a parameter that is two */
+    assert_int_equal(sort("Observation", "has-member:Observation.combo-code",
+                          s, &n), HIE_OK);
+    assert_int_equal(s[0].n, 2);
+    assert_int_equal(s[0].params[1], KEY("Observation", "component-code"));
+    assert_int_equal(s[0].of[0], HIE_TYPE_Observation);
+    assert_int_equal(s[0].of[1], HIE_TYPE_Observation);
 }
 
 
