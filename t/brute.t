@@ -705,6 +705,10 @@ def includes():
               {tuple(w.split("/")) for w in wanted.split()}, query)
 
 
+def date(text):
+    return ranges.of_date(text)[0]
+
+
 def order():
     def keys_of(type_, query):
         return {id_: k for (_, id_), k in search(type_, query).keys.items()}
@@ -725,6 +729,11 @@ def order():
           {"a": [["male"]], "b": [[]], "c": [[]]}, "gender")
     equal(keys_of("Observation", "_sort=subject"),
           {"1": [["Patient/a"]], "2": [["Patient/b"]], "3": [[]]}, "subject")
+    equal(keys_of("Observation", "_sort=patient:Patient.birthdate,"
+                  "-subject.family"),
+          {"1": [[date("1950"), date("1951")], ["ash"]],
+           "2": [[date("1960-05"), date("1960-06")], ["birch"]],
+           "3": [[], []]}, "behind a reference")
     q = quantity("5", code="kg", unit="kilos")
     s = Store()
     s.add(load(dump({**q, "id": "q"})))

@@ -18,6 +18,7 @@ from hie.brute.draw import Drawer                                # noqa: E402
 from hie.brute.examples import put_in                            # noqa: E402
 from hie.brute.search import Store                               # noqa: E402
 from hie.brute.text import dump, load                            # noqa: E402
+from hie.fhir import consent                                     # noqa: E402
 from hie.process import TOP                                      # noqa: E402
 from hie.tap import check, data, main, once, own_stand, started  # noqa: E402
 
@@ -27,6 +28,7 @@ SEED = int(os.environ.get("HIE_SEED") or (time.time_ns() % 1_000_000 if FULL
 QUERIES = int(os.environ.get("HIE_QUERIES") or (5000 if FULL else 1000))
 ORIGIN = "https://hie.example.org"
 BASE = ORIGIN + "/fhir"
+CLINIC = "Organization/organization-1"
 STORE = Store([BASE], time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime()))
 
 print(f"# HIE_SEED={SEED}")
@@ -68,22 +70,62 @@ def put(asker, server, resource):
     check(r.status in (200, 201), f"{type_}/{id_}: {r}")
 
 
-def judge(asker, resources):
+def judge(asker, resources, store=STORE):
+    """`store`: what may be found, where that is not all."""
     drawer = Drawer(random.Random(SEED), STORE, resources)
-    tally, differing = compare(asker, STORE, drawer, QUERIES)
+    tally, differing = compare(asker, store, drawer, QUERIES)
     print(f"# {tally}")
     check(not differing, f"HIE_SEED={SEED}\n" + "\n".join(differing))
     check(tally.asked == QUERIES and tally.empty < QUERIES * 0.7
           and tally.open < QUERIES * 0.1, f"a poor choice: {tally}")
 
 
-@once("searches in made-up and sample resources")
+@once("searches in made-up and sample resources, by who may see all of them "
+      "and by who may not")
 def _(stand):
     asker = Asker(stand, stand.admin_token())
     resources = fill(asker, [*samples(), *made.resources(
         random.Random(SEED), BASE)])
     judge(asker, resources)
     asker.close()
+
+    consents(stand, resources)
+    asker = Asker(stand, stand.token("somebody", organizations=[CLINIC]))
+    seen = visible(asker)
+    count = sum(map(len, STORE.types.values()))
+    print(f"# {len(seen)} of {count} may be read")
+    check(count * 0.3 < len(seen) < count * 0.9, "too few, or too many")
+    store = Store(STORE.bases)
+    for key in seen:
+        store.add(STORE.get(*key))
+    judge(asker, resources, store)
+    asker.close()
+
+
+def consents(stand, resources):
+    """Of most patients, for and against the one who asks."""
+    rng, asker = random.Random(SEED), Asker(stand, stand.admin_token())
+    for resource in resources:
+        if resource["resourceType"] == "Patient" and rng.random() < 0.9:
+            id_ = resource["id"]
+            made_ = consent(id_ + "-consent", id_, **rng.choice((
+                {"permit": [CLINIC]}, {"base": "permit"},
+                {"base": "permit", "deny": [CLINIC]}, {}, {})))
+            put(asker, "nginx", made_)
+            STORE.add(load(dump(made_)))
+    asker.close()
+
+
+def visible(asker):
+    """What can be read, one by one."""
+    out = []
+    for type_, of_type in STORE.types.items():
+        for id_ in of_type:
+            r = asker.request("nginx", "GET", f"/{type_}/{id_}")
+            check(r.status in (200, 403, 404), r)
+            if r.status == 200:
+                out.append((type_, id_))
+    return out
 
 
 def relinked(value, links):

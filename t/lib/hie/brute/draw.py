@@ -499,10 +499,25 @@ class Drawer:
         return known[0].kind != "reference" or len(
             set().union(*map(self.by_url, known))) == 1
 
+    def sort_behind(self, type_):
+        """By something of what a reference leads to."""
+        ways = [(p, t) for p in self.used[type_] if p.kind == "reference"
+                and self.by_url(p) == {False} for t in self.types
+                if p.leads_to(t)]
+        if not ways:
+            return []
+        parameter, there = self.one(*ways)
+        codes = [p.code for p in self.used[there] if p.kind != "quantity"
+                 and self.has_order(p.code, [there])]
+        return [f"{parameter.code}:{there}.{self.one(*codes)}"] if codes \
+            else []
+
     def sort(self, types):
         known = sorted({p.code for t in types for p in self.used[t]
                         if self.has_order(p.code, types)})
         keys = self.rng.sample(known, min(len(known), self.one(1, 1, 2)))
+        if len(types) == 1 and self.often(0.3):
+            keys += self.sort_behind(*types)
         if not keys or self.often(0.05):
             keys.append("_id")
         return [("_sort", ",".join(self.one("", "-") + k for k in keys))]

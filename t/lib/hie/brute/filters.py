@@ -33,13 +33,19 @@ def unequal(parameter, value, reading):
     equal = comparison(parameter, "eq", value, reading)
 
     def test(found):
+        if not found.values:
+            # something that has no text, say
+            return found.present and reading.of("unequal of nothing",
+                                                (True, False))
         if reading.of("unequal", ("none", "one")) == "none":
-            return bool(found.values) and not equal(found)
+            return not equal(found)
         return any(not equal(Single(v)) for v in found.values)
     return test
 
 
 class Single:
+    """One of the values that were found."""
+
     def __init__(self, value):
         self.values = [value]
 

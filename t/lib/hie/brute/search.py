@@ -1,6 +1,6 @@
 """A store of resources in memory, and searches in it (R4 section 3.1.1)."""
 
-from . import definitions, filter, match, ranges, units
+from . import definitions, filters, match, ranges, units
 from .match import UCUM, Wrong
 from .text import normal
 from .values import contained, values
@@ -66,7 +66,7 @@ class Store:
 
     def criterion(self, type_, name, value, reading):
         if name == "_filter":
-            return filter.criterion(self, type_, value, reading)
+            return filters.criterion(self, type_, value, reading)
         if name == "_list":
             return self.reverse(type_, "_has:List:item:_id", value, reading)
         if name.startswith("_has:"):
@@ -236,16 +236,34 @@ class Store:
         for rule in ",".join(v for n, v in pairs if n == "_sort").split(","):
             if not rule:
                 continue
-            code = rule.lstrip("-")
-            if code == "_id":
+            code, down = rule.lstrip("-"), rule.startswith("-")
+            if "." in code:
+                out.append(self.place_behind(resource, code, down))
+            elif code == "_id":
                 out.append([resource["id"]])
-                continue
-            parameter = definitions.parameter(resource["resourceType"], code)
-            found = self.values(resource, parameter).values if parameter \
-                else []
-            out.append(self.place(resource, parameter, found,
-                                  rule.startswith("-")))
+            else:
+                out.append(self.place_by(resource, code, down))
         return out
+
+    def place_by(self, resource, code, down):
+        parameter = definitions.parameter(resource["resourceType"], code)
+        if not parameter:
+            return []
+        return self.place(resource, parameter, self.values(
+            resource, parameter).values, down)
+
+    def place_behind(self, resource, rule, down):
+        """By what one reference leads to: the lowest of them, or the
+        highest."""
+        head, _, code = rule.partition(".")
+        head, _, type_ = head.partition(":")
+        parameter = self.parameter(resource["resourceType"], head)
+        there = [self.target(resource, ref) for ref in
+                 self.values(resource, parameter).values
+                 if not ref.contained and not ref.carried]
+        places = [self.place_by(t, code, down) for t in there
+                  if t and type_ in ("", t["resourceType"])]
+        return [max(e) if down else min(e) for e in zip(*filter(None, places))]
 
     def place(self, resource, parameter, found, down):
         """All places that a resource may have in the order by a parameter,
@@ -255,7 +273,7 @@ class Store:
 
         R4 has no order for tokens and references. The servers take the text
         of the code, the URL, and Type/id of what is there."""
-        kind = parameter.kind if parameter else None
+        kind = parameter.kind
         if not found:
             return []
         if kind == "date":
