@@ -17,8 +17,9 @@ CREATE SEQUENCE hie.resource_rid;
 -- patients, for whom it is withheld or gone.
 CREATE TABLE hie.resource (
     rid         bigint       NOT NULL DEFAULT nextval('hie.resource_rid'),
-    -- hash of 'Type/id', by which references find it
-    key         bigint       NOT NULL,
+    -- hash of 'Type/id': one number tells all resources apart, and references
+    -- have it too
+    key         bigint       PRIMARY KEY,
     version     bigint       NOT NULL,
     updated     timestamptz  NOT NULL,
     -- the time of care that it is about; what has none is about all times
@@ -38,11 +39,14 @@ CREATE TABLE hie.resource (
     -- that it refers to anywhere, but patients.
     ref_params  integer[]    NOT NULL DEFAULT '{}',
     ref_keys    bigint[]     NOT NULL DEFAULT '{}',
-    body        bytea        COMPRESSION lz4 NOT NULL,
-    PRIMARY KEY (type, id)
+    body        bytea        COMPRESSION lz4 NOT NULL
 );
 
 ALTER SEQUENCE hie.resource_rid OWNED BY hie.resource.rid;
+
+-- The history of a type, and of all types one by one. It stands before the
+-- next one, which of two that are as good on an empty table is chosen then.
+CREATE INDEX resource_updated ON hie.resource (type, updated, rid);
 
 -- Pages are in the order of rid. With type in front the index serves a search
 -- without criteria, which would otherwise walk over the rows of other types.
@@ -51,7 +55,7 @@ CREATE UNIQUE INDEX resource_rid_key ON hie.resource (type, rid);
 -- A token's hash covers its resource type. The pending list is what makes
 -- bulk insertion fast; every search reads all of it, hence the small limit.
 CREATE INDEX resource_tokens ON hie.resource USING gin (tokens)
-    WITH (fastupdate = on, gin_pending_list_limit = 64);
+    WITH (fastupdate = on, gin_pending_list_limit = 256);
 
 -- Which tokens are frequent decides how a search goes about: a token that is
 -- not among these should be rare.
@@ -60,9 +64,6 @@ ALTER TABLE hie.resource ALTER COLUMN tokens SET STATISTICS 1000;
 -- All that is about a patient.
 CREATE INDEX resource_patients ON hie.resource USING gin (patients)
     WITH (fastupdate = on, gin_pending_list_limit = 64);
-
--- The history of a type, and of all types one by one.
-CREATE INDEX resource_updated ON hie.resource (type, updated, rid);
 
 -- Superseded versions only; `superseded` is when the next one was made.
 CREATE TABLE hie.resource_history (
@@ -81,8 +82,6 @@ CREATE TABLE hie.resource_history (
 
 CREATE INDEX resource_history_updated
     ON hie.resource_history (type, updated, rid, version);
-
-CREATE INDEX resource_key ON hie.resource (key);
 
 -- What a search compares by order. A slot is the hash of type and parameter,
 -- or, of a composite, with the code of its first component, whose system is
@@ -151,7 +150,7 @@ CREATE TABLE hie.resource_text (
 
 CREATE INDEX resource_text_rid ON hie.resource_text (rid);
 CREATE INDEX resource_text_words ON hie.resource_text USING gin (words)
-    WITH (fastupdate = on, gin_pending_list_limit = 256);
+    WITH (fastupdate = on, gin_pending_list_limit = 512);
 
 -- What tokens say: codes, urls, and the words that go with codes. One row for
 -- all that have the token; it stays when the last of them is gone.

@@ -182,16 +182,15 @@ stored_patients(hie_store_tx_t *tx, const hie_put_t *put, uint64_t **keys,
 
     /* Locked, so that whose it is does not change meanwhile. */
     hie_buf_init(&sql, tx->pool, 512);
-    hie_buf_addz(&sql, "SELECT r.patients FROM hie.resource r"
-                 " WHERE r.type = $1::text AND r.id = $2::text"
+    hie_buf_addz(&sql, "SELECT r.patients FROM hie.resource r WHERE "
+                 HIE_IS_ROW("r", "$1::bigint", "$2::text", "$3::text")
                  " AND NOT r.deleted AND ");
-    hie_visible_sql(&sql, hie_visible_see(v), "r", 3);
+    hie_visible_sql(&sql, hie_visible_see(v), "r", 4);
     hie_buf_addz(&sql, " FOR SHARE");
     hie_store_stmt(&st, hie_str_z(tx->pool, hie_buf_str(&sql)));
 
     hie_params_init(&params, tx->pool);
-    hie_params_str(&params, put->context_type);
-    hie_params_str(&params, put->context_id);
+    hie_params_row(&params, put->context_type, put->context_id);
     hie_visible_param(&params, v);
     rc = hie_store_tx_run(tx, &op, 1, err);
     if (rc != HIE_OK) {

@@ -61,6 +61,26 @@ add_ids(hie_find_t *w, const hie_criterion_t *c, const char *alias)
 }
 
 
+/* Their rows, by the key. */
+static void
+add_id_keys(hie_find_t *w, const hie_criterion_t *c,
+            const hie_find_types_t *types, const char *alias)
+{
+    uint64_t  *keys;
+    int        i, k, n = 0;
+
+    keys = apr_palloc(w->pool, sizeof(*keys) * (size_t) types->n
+                               * (size_t) c->n + 1);
+    for (i = 0; i < types->n; i++) {
+        for (k = 0; k < c->n; k++) {
+            keys[n++] = hie_fhir_resource_key(types->names[i], c->ids[k]);
+        }
+    }
+    hie_buf_addf(&w->sql, "%s.key = ANY ($%d::bigint[])", alias,
+                 hie_find_keys(w, keys, n));
+}
+
+
 /*
  * _lastUpdated: an instant.
  */
@@ -477,9 +497,9 @@ hie_criterion_index(const hie_criterion_t *c)
         [HIE_CRITERION_UPDATED] = "resource_updated",
         [HIE_CRITERION_TEXT] = "resource_text_words",
         [HIE_CRITERION_CHAIN] = "resource_tokens",
-        [HIE_CRITERION_HAS] = "resource_key (by URL: resource_tokens)",
+        [HIE_CRITERION_HAS] = "resource_pkey (by URL: resource_tokens)",
         [HIE_CRITERION_NEAR] = "resource_number_low",
-        [HIE_CRITERION_GROUP] = "resource_key"
+        [HIE_CRITERION_GROUP] = "resource_pkey"
     };
 
     if (c->kind == HIE_CRITERION_GROUP && !all_led(c)) {
@@ -505,7 +525,7 @@ hie_criterion_indexed(hie_find_t *w, const hie_criterion_t *c,
         add_tokens(w, c, alias);
         break;
     case HIE_CRITERION_IDS:
-        add_ids(w, c, alias);
+        add_id_keys(w, c, types, alias);
         break;
     case HIE_CRITERION_UPDATED:
         add_updated_value(w, &c->dates[0], alias);

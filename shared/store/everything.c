@@ -33,7 +33,7 @@ typedef struct {
     const hie_everything_t  *query;
     const hie_visible_t     *visible;
     hie_see_t                see;
-    int                      p_patients, p_type, p_id, p_self, p_may, p_want;
+    int                      p_patients, p_self, p_may, p_want;
     int                      p_support, p_since, p_from, p_until, p_limit;
     int                      p_actors;
 } all_t;
@@ -84,13 +84,20 @@ is_encounter(const hie_everything_t *q)
 }
 
 
+static void
+add_self(all_t *w)
+{
+    uint64_t  self = hie_fhir_resource_key(w->query->type, w->query->id);
+
+    w->p_self = add_keys(w, &self, 1);
+}
+
+
 /* What every statement takes. */
 static void
 begin(all_t *w, const hie_visible_t *v, const hie_everything_t *q,
       apr_pool_t *pool)
 {
-    uint64_t  self;
-
     memset(w, 0, sizeof(*w));
     w->pool = pool;
     w->query = q;
@@ -106,12 +113,7 @@ begin(all_t *w, const hie_visible_t *v, const hie_everything_t *q,
     w->p_actors = w->params.n;
 
     if (is_encounter(q)) {
-        self = hie_fhir_resource_key(q->type, q->id);
-        w->p_self = add_keys(w, &self, 1);
-        hie_params_str(&w->params, q->type);
-        w->p_type = w->params.n;
-        hie_params_str(&w->params, q->id);
-        w->p_id = w->params.n;
+        add_self(w);
     }
 }
 
@@ -134,8 +136,8 @@ add_is_one_of(all_t *w, const char *alias, int param)
 static void
 add_is_self(all_t *w, const char *alias)
 {
-    hie_buf_addf(&w->sql, "%s.type = $%d::text AND %s.id = $%d::text", alias,
-                 w->p_type, alias, w->p_id);
+    hie_buf_addf(&w->sql, "(%s.key = ANY ($%d::bigint[])) IS TRUE", alias,
+                 w->p_self);
 }
 
 
@@ -450,10 +452,7 @@ read_page(gather_t *g, hie_store_t *s, const hie_visible_t *v,
 
     begin(&w, v, q, g->pool);
     if (!is_encounter(q)) {
-        hie_params_str(&w.params, q->type);
-        w.p_type = w.params.n;
-        hie_params_str(&w.params, q->id);
-        w.p_id = w.params.n;
+        add_self(&w);
     }
     class = add_i64(&w, q->after_class);
     rid = add_i64(&w, q->after_rid);

@@ -19,7 +19,7 @@ typedef struct {
     const hie_history_t  *query;
     const hie_visible_t  *visible;
     hie_see_t             see;
-    int                   p_types, p_id, p_since, p_until, p_current;
+    int                   p_types, p_key, p_id, p_since, p_until, p_current;
     int                   p_updated, p_rid, p_version, p_limit, p_actors;
 } walk_t;
 
@@ -59,6 +59,9 @@ add_params(walk_t *w)
     if (q->id.len > 0) {
         hie_params_str(&w->params, q->id);
         w->p_id = w->params.n;
+        hie_params_i64(&w->params, (int64_t) hie_fhir_resource_key(q->types[0],
+                                                                   q->id));
+        w->p_key = w->params.n;
     }
 }
 
@@ -133,7 +136,7 @@ add_governed(walk_t *w)
     hie_buf_addz(&w->sql, " AND (SELECT ");
     hie_visible_sql(&w->sql, w->see, "g", w->p_actors);
     hie_buf_addz(&w->sql, " FROM hie.resource g WHERE g.type = h.type"
-                 " AND g.id = h.id) AND ");
+                 " AND g.rid = h.rid) AND ");
     hie_visible_sql(&w->sql, w->see, "h", w->p_actors);
 }
 
@@ -176,8 +179,9 @@ add_places_of_one(walk_t *w, bool page)
 {
     hie_buf_addf(&w->sql, "SELECT v.* FROM ((SELECT r.type, r.updated, r.rid,"
                  " r.version, r.id, true AS current FROM hie.resource r"
-                 " WHERE r.type = ($%d::text[])[1] AND r.id = $%d::text",
-                 w->p_types, w->p_id);
+                 " WHERE " HIE_IS_ROW("r", "$%d::bigint", "($%d::text[])[1]",
+                                      "$%d::text"),
+                 w->p_key, w->p_types, w->p_id);
     if (page) {
         add_walk(w, "r", false);
     } else {
@@ -240,7 +244,7 @@ build(walk_t *w)
                  " b.deleted, b.method, b.patients, b.body FROM k, LATERAL ("
                  "SELECT x.deleted, x.method, x.patients, x.body"
                  " FROM hie.resource x WHERE k.current AND x.type = k.type"
-                 " AND x.id = k.id UNION ALL "
+                 " AND x.rid = k.rid UNION ALL "
                  "SELECT y.deleted, y.method, y.patients, y.body"
                  " FROM hie.resource_history y WHERE NOT k.current"
                  " AND y.type = k.type AND y.id = k.id"

@@ -397,6 +397,7 @@ leads_by_type(const hie_criterion_t *lead)
     case HIE_CRITERION_TERMS:
     case HIE_CRITERION_CHAIN:
     case HIE_CRITERION_HAS:
+    case HIE_CRITERION_IDS:
     case HIE_CRITERION_GROUP:
         return false;
     default:

@@ -82,6 +82,15 @@ hie_params_i64(hie_params_t *p, int64_t v)
 }
 
 
+void
+hie_params_row(hie_params_t *p, hie_str_t type, hie_str_t id)
+{
+    hie_params_i64(p, (int64_t) hie_fhir_resource_key(type, id));
+    hie_params_str(p, type);
+    hie_params_str(p, id);
+}
+
+
 hie_str_t
 hie_string_indexed(hie_str_t s)
 {

@@ -473,8 +473,7 @@ read_once(hie_store_t *s, hie_conn_t *c, apr_pool_t *scratch)
     pick_row(s, c, scratch, &type, &id);
     for (i = 0; i < 2; i++) {
         hie_params_init(&params[i], scratch);
-        hie_params_str(&params[i], type);
-        hie_params_str(&params[i], id);
+        hie_params_row(&params[i], type, id);
         hie_visible_param(&params[i], seen[i]);
         ops[i] = (hie_op_t) {
             &s->read[hie_visible_see(seen[i])], &params[i], NULL

@@ -47,6 +47,16 @@ void
 hie_params_str(hie_params_t *p, hie_str_t s);
 void
 hie_params_i64(hie_params_t *p, int64_t v);
+/* Three parameters: key, type and id. */
+void
+hie_params_row(hie_params_t *p, hie_str_t type, hie_str_t id);
+
+/* The row under `alias` is that of a type and an id: found by the key, in a
+ * form for which no other index can be taken. On an empty table, of which plans
+ * are made, all look equally good. */
+#define HIE_IS_ROW(alias, key, type, id)                                      \
+    alias ".key = " key " AND (" alias ".type = " type ") IS TRUE AND "       \
+    alias ".id = " id
 
 /* What is indexed of a string, cut between characters: an entry of a B-tree
  * has to fit three times into a page. Names and addresses are shorter; what is

@@ -26,10 +26,12 @@
     " $11::tsvector[], $35::bigint[], $37::int[], $38::int[]"
 #define COMMON_NAMES                                                          \
     "type, id, p0, p1, t0, t1, r0, r1, care_from, care_until, words,"         \
-    " number, v0, v1"
+    " key, v0, v1"
 
 #define WRITTEN        "$40::timestamptz[], $41::bytea[], $42::int[]"
 #define WRITTEN_NAMES  "updated, body, method"
+
+#define IS_ROW  HIE_IS_ROW("r", "d.key", "d.type", "d.id")
 
 /* The index tables. `a` has the rid of each row, by its place. */
 #define RID  "(SELECT a.rids FROM a)[u.ord]"
@@ -83,7 +85,7 @@ static const char  create_sql[] =
     "w AS (INSERT INTO hie.resource"
     " (rid, key, version, updated, care_from, care_until, method, deleted,"
     " type, id, patients, tokens, present, ref_params, ref_keys, body)"
-    " SELECT d.rid, d.number, 1, d.updated, d.care_from, d.care_until,"
+    " SELECT d.rid, d.key, 1, d.updated, d.care_from, d.care_until,"
     " d.method, false, d.type, d.id, " PATIENTS ", " TOKENS ", " PRESENT
     ", " PARAMS ", " KEYS ", d.body FROM d), "
     INDEX
@@ -93,24 +95,24 @@ static const char  create_sql[] =
 static const char  update_sql[] =
     "WITH d AS MATERIALIZED ("
     "SELECT u.*"
-    " FROM unnest(" COMMON ", " WRITTEN ") WITH ORDINALITY"
-    " AS u(" COMMON_NAMES ", " WRITTEN_NAMES ", ord)), "
+    " FROM unnest(" COMMON ", " WRITTEN ", $43::bigint[]) WITH ORDINALITY"
+    " AS u(" COMMON_NAMES ", " WRITTEN_NAMES ", version, ord)), "
     "h AS (INSERT INTO hie.resource_history"
     " (rid, version, updated, superseded, method, deleted, type, id,"
     " patients, body)"
     " SELECT r.rid, r.version, r.updated, d.updated, r.method, r.deleted,"
     " r.type, r.id, r.patients, r.body"
-    " FROM d JOIN hie.resource r ON r.type = d.type AND r.id = d.id"
-    " AND r.version = d.number - 1), "
-    "i AS (UPDATE hie.resource r SET version = d.number,"
+    " FROM d JOIN hie.resource r ON " IS_ROW
+    " AND r.version = d.version - 1), "
+    "i AS (UPDATE hie.resource r SET version = d.version,"
     " updated = d.updated, care_from = d.care_from,"
     " care_until = d.care_until, method = d.method, deleted = (d.body = ''),"
     " patients = CASE WHEN d.body = '' THEN r.patients"
     " ELSE " PATIENTS " END,"
     " tokens = " TOKENS ", present = " PRESENT ", ref_params = " PARAMS ","
     " ref_keys = " KEYS ", body = d.body"
-    " FROM d WHERE r.type = d.type AND r.id = d.id"
-    " AND r.version = d.number - 1 RETURNING r.rid, d.ord, d.words), "
+    " FROM d WHERE " IS_ROW
+    " AND r.version = d.version - 1 RETURNING r.rid, d.ord, d.words), "
     "a AS (SELECT array_agg(i.rid ORDER BY i.ord) AS rids FROM i), "
     FORGET INDEX
     ALL_OR_CONFLICT;
@@ -119,16 +121,16 @@ static const char  update_sql[] =
  * the context of a Binary is. */
 static const char  reindex_sql[] =
     "WITH d AS MATERIALIZED ("
-    "SELECT u.* FROM unnest(" COMMON ") WITH ORDINALITY"
-    " AS u(" COMMON_NAMES ", ord)), "
+    "SELECT u.* FROM unnest(" COMMON ", $40::bigint[]) WITH ORDINALITY"
+    " AS u(" COMMON_NAMES ", version, ord)), "
     "i AS (UPDATE hie.resource r SET care_from = d.care_from,"
     " care_until = d.care_until,"
     " patients = CASE WHEN " PATIENTS " <@ r.patients THEN r.patients"
     " ELSE ARRAY(SELECT unnest(r.patients) UNION SELECT unnest(" PATIENTS "))"
     " END, tokens = " TOKENS ", present = " PRESENT ","
     " ref_params = " PARAMS ", ref_keys = " KEYS
-    " FROM d WHERE r.type = d.type AND r.id = d.id"
-    " AND r.version = d.number RETURNING r.rid, d.ord, d.words), "
+    " FROM d WHERE " IS_ROW
+    " AND r.version = d.version RETURNING r.rid, d.ord, d.words), "
     "a AS (SELECT array_agg(i.rid ORDER BY i.ord) AS rids FROM i), "
     FORGET INDEX
     ALL_OR_CONFLICT;
@@ -210,6 +212,7 @@ hie_rows_init(hie_rows_t *w, const hie_store_t *s, apr_pool_t *pool,
     hie_array_init(&w->words, pool, HIE_PG_TSVECTOR, 512);
     init_values(w, pool);
     hie_array_init(&w->key, pool, HIE_PG_INT8, 16);
+    hie_array_init(&w->version, pool, HIE_PG_INT8, 16);
     hie_array_init(&w->updated, pool, HIE_PG_TIMESTAMPTZ, 32);
     hie_array_init(&w->body, pool, HIE_PG_BYTEA, body_size);
     hie_array_init(&w->method, pool, HIE_PG_INT4, 16);
@@ -457,11 +460,8 @@ hie_rows_add(hie_rows_t *w, const hie_put_t *put, hie_rows_kind_t kind)
     add_numbers(w, v);
     add_words(w, v);
 
-    if (kind == HIE_ROWS_CREATE) {
-        add_key(&w->key, hie_fhir_resource_key(put->type, put->id));
-    } else {
-        hie_array_i64(&w->key, put->version);
-    }
+    add_key(&w->key, hie_fhir_resource_key(put->type, put->id));
+    hie_array_i64(&w->version, put->version);
     if (kind != HIE_ROWS_REINDEX) {
         hie_array_time(&w->updated, put->updated);
         hie_array_str(&w->body, put->body);
@@ -481,19 +481,22 @@ hie_rows_params(hie_rows_t *w, hie_rows_kind_t kind)
         &w->d_ord, &w->d_slot, &w->d_low, &w->d_high, &w->d_scope,
         &w->n_ord, &w->n_slot, &w->n_unit, &w->n_system, &w->n_code,
         &w->n_scope, &w->n_low, &w->n_high, &w->n_unit_low, &w->n_unit_high,
-        &w->key, &w->present, &w->v0, &w->v1, &w->updated, &w->body,
-        &w->method
+        &w->key, &w->present, &w->v0, &w->v1
     };
-    int  i, n = (int) (sizeof(in_order) / sizeof(in_order[0]));
+    size_t  i;
 
     hie_params_init(&w->params, w->pool);
-    for (i = 0; i < n - 3; i++) {
+    for (i = 0; i < sizeof(in_order) / sizeof(in_order[0]); i++) {
         hie_params_array(&w->params, in_order[i]);
     }
-
     hie_params_i64(&w->params, w->generation);
-    for (; i < n && kind != HIE_ROWS_REINDEX; i++) {
-        hie_params_array(&w->params, in_order[i]);
+    if (kind != HIE_ROWS_REINDEX) {
+        hie_params_array(&w->params, &w->updated);
+        hie_params_array(&w->params, &w->body);
+        hie_params_array(&w->params, &w->method);
+    }
+    if (kind != HIE_ROWS_CREATE) {
+        hie_params_array(&w->params, &w->version);
     }
     return &w->params;
 }

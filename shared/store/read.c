@@ -43,16 +43,16 @@ make_vread(hie_store_t *s)
             "SELECT x.version, x.updated, x.deleted, x.patients, x.body"
             " FROM hie.resource r, LATERAL ("
             "SELECT r.version, r.updated, r.deleted, r.patients, r.body"
-            " WHERE r.version = $3::bigint"
+            " WHERE r.version = $4::bigint"
             " UNION ALL "
             "SELECT h.version, h.updated, h.deleted, h.patients, h.body"
             " FROM hie.resource_history h"
-            " WHERE h.type = $1::text AND h.id = $2::text"
-            " AND h.version = $3::bigint) x"
-            " WHERE r.type = $1::text AND r.id = $2::text AND ");
-        hie_visible_sql(&b, (hie_see_t) see, "r", 4);
+            " WHERE h.type = $2::text AND h.id = $3::text"
+            " AND h.version = $4::bigint) x WHERE "
+            HIE_IS_ROW("r", "$1::bigint", "$2::text", "$3::text") " AND ");
+        hie_visible_sql(&b, (hie_see_t) see, "r", 5);
         hie_buf_addz(&b, " AND ");
-        hie_visible_sql(&b, (hie_see_t) see, "x", 4);
+        hie_visible_sql(&b, (hie_see_t) see, "x", 5);
         hie_buf_addc(&b, '\0');
         hie_store_stmt(&s->vread[see], b.ptr);
     }
@@ -62,8 +62,8 @@ make_vread(hie_store_t *s)
 /* Rows are locked one after the other, in the order of the arrays. A change
  * does not keep others from referring to the row, a deletion does. */
 #define CURRENT_TAIL(lock)                                                    \
-    ") AS visible FROM hie.resource r"                                        \
-    " WHERE r.type = u.type AND r.id = u.id FOR " lock " OF r) r"
+    ") AS visible FROM hie.resource r WHERE "                                 \
+    HIE_IS_ROW("r", "u.key", "u.type", "u.id") " FOR " lock " OF r) r"
 
 static const char *const  current_tails[HIE_ROW_LOCKS] = {
     [HIE_ROW_REFER] = CURRENT_TAIL("KEY SHARE"),
@@ -79,17 +79,18 @@ hie_read_statements(hie_store_t *s)
 
     make_kinds(s, s->read,
                "SELECT r.version, r.updated, r.deleted, r.patients, r.body"
-               " FROM hie.resource r"
-               " WHERE r.type = $1::text AND r.id = $2::text AND ",
-               "r", 3, "");
+               " FROM hie.resource r WHERE "
+               HIE_IS_ROW("r", "$1::bigint", "$2::text", "$3::text") " AND ",
+               "r", 4, "");
     for (i = HIE_ROW_REFER; i < HIE_ROW_LOCKS; i++) {
         make_kinds(s, s->current[i],
                    "SELECT u.ord, r.version, r.updated, r.deleted, r.patients,"
-                   " r.body, r.visible FROM unnest($1::text[], $2::text[],"
-                   " $3::bool[]) WITH ORDINALITY AS u(type, id, body, ord),"
+                   " r.body, r.visible FROM unnest($1::bigint[], $2::text[],"
+                   " $3::text[], $4::bool[]) WITH ORDINALITY"
+                   " AS u(key, type, id, body, ord),"
                    " LATERAL (SELECT r.version, r.updated, r.deleted,"
                    " r.patients, CASE WHEN u.body THEN r.body END AS body, (",
-                   "r", 4, current_tails[i]);
+                   "r", 5, current_tails[i]);
     }
     make_kinds(s, s->any_token,
                "SELECT k.ord FROM unnest($1::bigint[]) WITH ORDINALITY"
@@ -146,8 +147,7 @@ static void
 read_params(hie_params_t *params, const hie_store_read_t *r)
 {
     hie_params_init(params, r->pool);
-    hie_params_str(params, r->type);
-    hie_params_str(params, r->id);
+    hie_params_row(params, r->type, r->id);
     hie_visible_param(params, r->visible);
 }
 
@@ -204,8 +204,7 @@ hie_store_read(hie_store_t *s, const hie_visible_t *v, hie_str_t type,
 
     *row = (hie_row_t) { .type = HIE_STR_NONE };
     hie_params_init(&params, pool);
-    hie_params_str(&params, type);
-    hie_params_str(&params, id);
+    hie_params_row(&params, type, id);
     if (version != 0) {
         hie_params_i64(&params, version);
     }
@@ -245,7 +244,7 @@ hie_store_current(hie_store_tx_t *tx, const hie_visible_t *v,
                   hie_error_t *err)
 {
     hie_params_t  params;
-    hie_array_t   type, id, body;
+    hie_array_t   key, type, id, body;
     hie_op_t      op = { &tx->store->current[lock][hie_visible_see(v)],
                          &params, NULL };
     hie_rc_t      rc;
@@ -253,6 +252,7 @@ hie_store_current(hie_store_tx_t *tx, const hie_visible_t *v,
 
     HIE_ASSERT_MAY_BLOCK();
 
+    hie_array_init(&key, tx->pool, HIE_PG_INT8, 16 * (size_t) n);
     hie_array_init(&type, tx->pool, HIE_PG_TEXT, 16 * (size_t) n);
     hie_array_init(&id, tx->pool, HIE_PG_TEXT, 48 * (size_t) n);
     hie_array_init(&body, tx->pool, HIE_PG_BOOL, 8 * (size_t) n);
@@ -260,11 +260,14 @@ hie_store_current(hie_store_tx_t *tx, const hie_visible_t *v,
         rows[i].exists = false;
         rows[i].visible = false;
         rows[i].row = (hie_row_t) { .type = HIE_STR_NONE };
+        hie_array_i64(&key, (int64_t) hie_fhir_resource_key(rows[i].type,
+                                                            rows[i].id));
         hie_array_str(&type, rows[i].type);
         hie_array_str(&id, rows[i].id);
         hie_array_bool(&body, rows[i].want_body);
     }
     hie_params_init(&params, tx->pool);
+    hie_params_array(&params, &key);
     hie_params_array(&params, &type);
     hie_params_array(&params, &id);
     hie_params_array(&params, &body);

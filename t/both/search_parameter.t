@@ -13,6 +13,7 @@ from pathlib import Path
 sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "lib"))
 
 from hie.process import wait_until                               # noqa: E402
+from hie.rowkey import row_key                                   # noqa: E402
 from hie.search import entries, outcomes                         # noqa: E402
 from hie.stand import SERVERS                                    # noqa: E402
 from hie.tap import (both, check, equal, main, once, own_stand,  # noqa: E402
@@ -315,7 +316,8 @@ def _(stand):
     def late():
         stand.sql(
             "DO $$ BEGIN INSERT INTO hie.resource (key, version, updated,"
-            " type, id, patients, tokens, body) VALUES (1, 1, now(), 'Basic',"
+            " type, id, patients, tokens, body) VALUES"
+            f" ({row_key('Basic', 'late')}, 1, now(), 'Basic',"
             " 'late', '{}', '{}', convert_to('"
             + json.dumps(basic("late", late__Code="v")) + "', 'UTF8'));"
             " PERFORM pg_sleep(4); END $$")
@@ -343,13 +345,16 @@ def _(stand):
 @once("a pass goes on after a restart, and says how far it is")
 def _(stand):
     total = 3000
+    keys = ",".join(str(row_key("Flag", f"f{n}"))
+                    for n in range(1, total + 1))
     stand.sql(
         "INSERT INTO hie.resource (key, version, updated, type, id, patients,"
-        " tokens, body) SELECT n, 1, now(), 'Flag', 'f' || n, '{}', '{}',"
+        " tokens, body) SELECT k, 1, now(), 'Flag', 'f' || n, '{}', '{}',"
         " convert_to('{\"resourceType\":\"Flag\",\"id\":\"f' || n || '\","
         "\"status\":\"active\",\"code\":{\"text\":\"x\"},\"extension\":"
         f"[{{\"url\":\"{EXT}again\",\"valueInteger\":' || n || '}}]}}',"
-        f" 'UTF8') FROM generate_series(1, {total}) n")
+        f" 'UTF8') FROM unnest('{{{keys}}}'::bigint[])"
+        " WITH ORDINALITY u (k, n)")
 
     def place():
         return next((x for x in status()["types"] if x["type"] == "Flag"),

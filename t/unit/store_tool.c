@@ -241,6 +241,17 @@ body_is(const hie_row_t *row, const char *z)
 }
 
 
+void
+set_key(const char *type, const char *id)
+{
+    sql(apr_psprintf(pool, "UPDATE hie.resource SET key = %" APR_INT64_T_FMT
+                     " WHERE type = '%s' AND id = '%s'",
+                     (apr_int64_t) hie_fhir_resource_key(hie_str(type),
+                                                         hie_str(id)),
+                     type, id));
+}
+
+
 bool
 tool_available(void)
 {

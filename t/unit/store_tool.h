@@ -71,6 +71,9 @@ read_one(const hie_visible_t *v, const char *type, const char *id,
 bool
 lock_row(hie_store_tx_t *tx, const hie_visible_t *v, const char *type,
          const char *id, hie_store_current_t *row);
+/* Of a row that SQL has made. */
+void
+set_key(const char *type, const char *id);
 bool
 body_is(const hie_row_t *row, const char *z);
 

@@ -502,6 +502,7 @@ test_plans(void **state)
     sql("INSERT INTO hie.resource (key, version, updated, type, id, patients,"
         " tokens, body) VALUES (-7, 1, now(), 'Practitioner', '7', '{}', '{}',"
         " '\\x00')");
+    set_key("Observation", "7");
     sql("INSERT INTO hie.resource_history (rid, version, updated, superseded,"
         " method, deleted, type, id, patients, body) SELECT rid, 1,"
         " updated - interval '1 h', updated, 1, false, type, id, patients,"

@@ -6,6 +6,7 @@
 #include "store_tool.h"
 
 #include <string.h>
+#include <unistd.h>
 
 #include <apr_strings.h>
 
@@ -514,13 +515,69 @@ test_incomplete(void **state)
 }
 
 
+/* Plans are made when the tables are empty, and kept. */
+static void
+test_fresh(void **state)
+{
+    enum { N = 2000, LOT = 200 };
+
+    hie_config_t          c = conf;
+    hie_store_t          *s;
+    hie_store_tx_t       *tx;
+    hie_store_current_t   rows[LOT] = { 0 };
+    hie_put_t             puts[LOT];
+    hie_row_t             row;
+    int                   i, k, version;
+
+    c.database.conninfo = apr_pstrcat(pool, conf.database.conninfo,
+                                      " application_name=fresh", NULL);
+    s = open_store(&c);
+    for (version = 1; version <= 2; version++) {
+        for (i = 0; i < N; i += LOT) {
+            for (k = 0; k < LOT; k++) {
+                puts[k] = make_put("Observation",
+                                   apr_psprintf(pool, "f%05d", i + k),
+                                   version, "{}", "p", "t", "s");
+            }
+            assert_int_equal(put_rows(s, puts, LOT), HIE_OK);
+        }
+    }
+    for (k = 0; k < LOT; k++) {
+        rows[k].type = puts[k].type;
+        rows[k].id = puts[k].id;
+        assert_int_equal(hie_store_read(s, &all, puts[k].type, puts[k].id,
+                                        k % 3, pool, &row, NULL), HIE_OK);
+    }
+    assert_int_equal(hie_store_begin(s, pool, &tx, NULL), HIE_OK);
+    assert_int_equal(hie_store_current(tx, &all, HIE_ROW_CHANGE, rows, LOT,
+                                       NULL), HIE_OK);
+    assert_true(rows[LOT - 1].exists);
+    hie_store_rollback(tx);
+    hie_store_close(s);
+
+    for (i = 0; i < 500 && sql_number(
+             "SELECT count(*) FROM pg_stat_activity WHERE application_name"
+             " = 'fresh' AND datname = current_database()") > 0; i++)
+    {
+        usleep(10000);
+    }
+    /* of an update the row is looked for twice */
+    assert_in_range(sql_number("SELECT sum(idx_tup_fetch) FROM"
+                               " pg_stat_user_tables WHERE schemaname = 'hie'"
+                               " AND relname LIKE 'resource%'"), N, 12 * N);
+    assert_in_range(sql_number("SELECT sum(seq_tup_read) FROM"
+                               " pg_stat_user_tables WHERE schemaname = 'hie'"
+                               " AND relname LIKE 'resource%'"), 0, 12 * N);
+}
+
+
 int
 main(void)
 {
     const struct CMUnitTest  tests[] = {
-        TEST(test_create), TEST(test_update_and_delete), TEST(test_many),
-        TEST(test_numeric), TEST(test_words), TEST(test_word_signs),
-        TEST(test_word_limits), TEST(test_no_full_text), TEST(test_terms),
+        TEST(test_fresh), TEST(test_create), TEST(test_update_and_delete),
+        TEST(test_many), TEST(test_numeric), TEST(test_words),
+        TEST(test_word_signs), TEST(test_word_limits), TEST(test_no_full_text), TEST(test_terms),
         TEST(test_terms_after_loss), TEST(test_incomplete)
     };
 

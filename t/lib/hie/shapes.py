@@ -11,6 +11,7 @@ import subprocess
 from urllib.parse import quote
 
 from .population import MRN, VITAL_SIGNS, Population
+from .rowkey import row_key
 
 LOINC = "http://loinc.org"
 SNOMED = "http://snomed.info/sct"
@@ -470,13 +471,14 @@ def _(d):
 
 
 @shape("50 ids", f"""
-    SELECT {ROW} FROM hie.resource r WHERE r.type = 'Observation'
-    AND r.id = ANY ($1::text[]) AND NOT r.deleted ORDER BY r.rid LIMIT 50""")
+    SELECT {ROW} FROM hie.resource r WHERE r.key = ANY ($1::bigint[])
+    AND NOT r.deleted ORDER BY r.rid LIMIT 50""")
 def _(d):
     ids = [d.id(r["id"]) for r in d.random.choices(
         d.person.of["Observation"], k=50)]
     return (f"/Observation?_id={','.join(ids)}&_count=50",
-            ["{" + ",".join(ids) + "}"])
+            ["{" + ",".join(str(row_key("Observation", i)) for i in ids)
+             + "}"])
 
 
 # Over all patients.
