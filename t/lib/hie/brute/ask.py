@@ -14,14 +14,16 @@ class Refused(Exception):
 
 class Said:
     """`found`: (type, id) in their order; `included`: the same; `total`: the
-    last that was told, or None; `cut`: not all included ones came."""
+    last that was told, or None; `cut`: not all included ones came; `pages`:
+    of each page what was found; `back`: the same on the way back."""
 
     def __init__(self):
         self.found, self.included, self.total = [], set(), None
-        self.pages, self.cut = 0, False
+        self.pages, self.cut, self.back = [], False, None
 
     def take(self, bundle, types):
-        self.pages += 1
+        page = matches(bundle)
+        self.pages.append(page)
         self.total = bundle.get("total", self.total)
         for entry in bundle.get("entry", []):
             resource, mode = entry["resource"], entry["search"]["mode"]
@@ -31,10 +33,9 @@ class Said:
             key = (resource["resourceType"], resource["id"])
             if mode == "include":
                 self.included.add(key)
-            elif key[0] in types:
-                self.found.append(key)
-            else:
+            elif key[0] not in types:
                 raise Refused(f"{key} among {types}")
+        self.found += page
 
 
 class Asker:
@@ -82,11 +83,24 @@ class Asker:
             bundle = self.page(server, "GET", f"{place}?{text}")
         said.take(bundle, query.types)
         while (after := link(bundle, "next")) is not None:
-            if said.pages > 10000:
+            if len(said.pages) > 10000:
                 raise Refused("pages without end")
             bundle = self.page(server, "GET", after)
             said.take(bundle, query.types)
+        if 1 < len(said.pages) < 20:
+            said.back = [said.pages[-1]]
+            while (before := link(bundle, "previous")) is not None:
+                bundle = self.page(server, "GET", before)
+                said.back.insert(0, matches(bundle))
+                if len(said.back) > len(said.pages):
+                    break
         return said
+
+
+def matches(bundle):
+    return [(e["resource"]["resourceType"], e["resource"]["id"])
+            for e in bundle.get("entry", [])
+            if e["search"]["mode"] == "match"]
 
 
 def link(bundle, relation):

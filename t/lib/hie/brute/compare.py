@@ -40,8 +40,12 @@ def differences(query, said, answer):
         out = sets("found", set(said.found), answer.found)
         if len(said.found) != len(set(said.found)):
             out.append("the same resource more than once")
+        if said.back not in (None, said.pages):
+            out.append(f"other pages on the way back: {said.back} and not "
+                       f"{said.pages}")
         # a match of another page may be included on this one
-        included = said.included - (answer.found if said.pages > 1 else set())
+        included = said.included - (answer.found if len(said.pages) > 1
+                                    else set())
         if not said.cut:
             out += sets("included", included, answer.included)
         elif not included <= answer.included:
@@ -80,6 +84,8 @@ def compare(asker, store, drawer, count, most=10):
         if answer is None:
             tally.open += 1
             continue
+        # some pages, and not hundreds
+        query.page = max(query.page, len(answer.found) // 15)
         server = ("nginx", "httpd")[number % 2]
         post = number % 4 > 1
         number += 1

@@ -555,8 +555,8 @@ class Drawer:
         if self.often(0.15):
             pairs.append(("_total", self.one("accurate", "accurate",
                                              "estimate")))
-        if self.often(0.08) and not any("include" in n for n, _ in pairs):
-            page = self.one(3, 7)
+        if self.often(0.2):
+            page = self.one(1, 2, 3, 7)
         return Query(type_, pairs, within, page)
 
     def valid(self, types, pairs):
@@ -593,4 +593,4 @@ class Drawer:
         pairs.insert(0, ("_type", ",".join(types)))
         if self.often(0.3):
             pairs += self.sort(types)
-        return Query(types, pairs, within)
+        return Query(types, pairs, within, self.one(2, 1000, 1000))
