@@ -202,7 +202,10 @@ def unit_values():
             ("U/L", "umol/min/L", 1), ("[lb_av]", "kg",
                                        Fraction("0.45359237")),
             ("fL", "um3", 1), ("wk", "h", 168), ("m2.kg", "dm2.g",
-                                                 100000)):
+                                                 100000),
+            # a picohenry, which Synthea takes for the unit of acidity
+            ("pH", "V.s/A", Fraction(1, 10 ** 12)), ("mSv", "uJ/g", 1),
+            ("Ohm", "V/A", 1), ("S.Ohm", "1", 1)):
         a, b = units.unit(code), units.unit(of)
         check(a[2] == b[2], f"{code} and {of}: {a[2]} {b[2]}")
         equal(a[0] / b[0], factor, f"{code} in {of}")
