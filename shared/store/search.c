@@ -357,6 +357,8 @@ take_rows(PGresult *res, const hie_query_t *q, apr_pool_t *pool,
 }
 
 
+/* Statistics count what is withheld too: of them only who sees everything may
+ * learn. */
 static void
 take_total(PGresult *res, const hie_find_t *w, hie_find_types_t *types,
            hie_found_t *out)
@@ -367,7 +369,8 @@ take_total(PGresult *res, const hie_find_t *w, hie_find_types_t *types,
     PQclear(res);
     if (w->query->total == HIE_TOTAL_ESTIMATE && out->total > COUNT_MAX) {
         hie_find_estimate(w, types, w->query->criteria, &best, &all);
-        out->total = all > COUNT_MAX ? (int64_t) all : COUNT_MAX + 1;
+        out->total = w->see == HIE_SEE_ALL && all > COUNT_MAX
+                     ? (int64_t) all : COUNT_MAX + 1;
     }
 }
 

@@ -277,7 +277,8 @@ test_totals(void **state)
 }
 
 
-/* Beyond so many rows an estimate is what the statistics say. */
+/* Beyond so many rows an estimate is what the statistics say. These count what
+ * is withheld too: who may not see all is told only that there are more. */
 static void
 test_estimates(void **state)
 {
@@ -292,6 +293,9 @@ test_estimates(void **state)
                     15000);
     assert_int_equal(total_of("Patient?_id=1,2", HIE_TOTAL_ESTIMATE, &all),
                      2);
+
+    assert_int_equal(total_of("Patient?", HIE_TOTAL_ESTIMATE, &docs_seers[1]),
+                     10001);
 }
 
 
