@@ -107,6 +107,27 @@ add_value(hie_find_t *w, const hie_sort_t *s, const char *alias)
 }
 
 
+/* What stands in the row itself, every type has: a row of another one than is
+ * asked for has no value. What stands elsewhere is known by the type's own
+ * parameter. */
+static void
+add_types(hie_find_t *w, const hie_sort_t *s, const char *t)
+{
+    hie_str_t  *names = apr_palloc(w->pool,
+                                   sizeof(*names) * (size_t) (s->n + 1));
+    int         i;
+
+    if (s->kind != HIE_SORT_ID && s->kind != HIE_SORT_UPDATED) {
+        return;
+    }
+    for (i = 0; i < s->n; i++) {
+        names[i] = hie_str(hie_types[s->of[i]].name);
+    }
+    hie_buf_addf(&w->sql, " AND %s.type = ANY ($%d::text[])", t,
+                 hie_find_strs(w, names, s->n));
+}
+
+
 void
 hie_sort_value(hie_find_t *w, const hie_sort_t *s, const char *alias)
 {
@@ -123,6 +144,7 @@ hie_sort_value(hie_find_t *w, const hie_sort_t *s, const char *alias)
     add_value(w, s, t);
     hie_buf_addz(&w->sql, " AS x");
     add_targets(w, t, s->through, s->n_through, alias);
+    add_types(w, s, t);
     hie_buf_addz(&w->sql, ") v)");
 }
 

@@ -176,6 +176,20 @@ own_value(const doc_t *d, const hie_sort_t *s, const hie_visible_t *v)
 }
 
 
+static bool
+is_of_type(const hie_sort_t *s, hie_type_t type)
+{
+    int  i;
+
+    for (i = 0; i < s->n; i++) {
+        if (s->of[i] == type) {
+            return true;
+        }
+    }
+    return false;
+}
+
+
 static value_t
 value_of(const doc_t *d, const hie_sort_t *s, const hie_visible_t *v)
 {
@@ -189,7 +203,7 @@ value_of(const doc_t *d, const hie_sort_t *s, const hie_visible_t *v)
     for (i = 0; i < d->values.n_references; i++) {
         to = docs_by_key(d->values.references[i].target);
         if (is_of(s->through, s->n_through, d->values.references[i].param)
-            && docs_visible(to, v))
+            && docs_visible(to, v) && is_of_type(s, to->type))
         {
             take(&best, s, own_value(to, s, v));
         }
@@ -361,6 +375,7 @@ static const char *const  orders[] = {
     "Observation?_sort=patient._lastUpdated",
     "Observation?_sort=-patient.organization",
     "Observation?_sort=subject:Patient._id",
+    "Observation?_sort=-subject:Patient._lastUpdated",
     "Patient?_sort=organization.name", "Observation?_sort=encounter.length",
     "Observation?_sort=patient.identifier",
     /* several keys */
