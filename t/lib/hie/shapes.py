@@ -698,14 +698,14 @@ def _(d):
 
 @shape("include", f"""
     WITH m AS (SELECT {ROW}, r.patients FROM hie.resource r
-    WHERE r.type = 'Encounter' AND r.id = $1::text AND NOT r.deleted)
+    WHERE r.key = $1::bigint AND NOT r.deleted)
     SELECT rid, type, id, version, updated, body FROM m
     UNION ALL SELECT {ROW} FROM m JOIN hie.resource r
     ON r.key = m.patients[1]""", True)
 def _(d):
     encounter = d.one("Encounter")
     return (f"/Encounter?_id={encounter}&_include=Encounter:subject",
-            [encounter])
+            [row_key("Encounter", encounter)])
 
 
 @shape("include of a page", f"""
@@ -724,18 +724,18 @@ def _(d):
 
 
 @shape("reverse include", f"""
-    SELECT {ROW} FROM hie.resource r WHERE r.type = 'Patient'
-    AND r.id = $1::text AND NOT r.deleted
+    SELECT {ROW} FROM hie.resource r WHERE r.key = $1::bigint AND NOT r.deleted
     UNION ALL SELECT {ROW} FROM hie.resource r
     WHERE r.tokens @> ARRAY[$2::bigint] AND NOT r.deleted""", True)
 def _(d):
     return (f"/Patient?_id={d.patient}&_revinclude=Condition:patient",
-            [d.patient, key("Condition", "patient", d.patient)])
+            [row_key("Patient", d.patient),
+             key("Condition", "patient", d.patient)])
 
 
 @shape("include again", f"""
     WITH m AS (SELECT {ROW}, r.ref_params, r.ref_keys FROM hie.resource r
-    WHERE r.type = 'Observation' AND r.id = $1::text AND NOT r.deleted),
+    WHERE r.key = $1::bigint AND NOT r.deleted),
     e AS (SELECT {ROW}, r.ref_params, r.ref_keys
     FROM m, unnest(m.ref_params, m.ref_keys) u (param, key)
     JOIN hie.resource r ON r.key = u.key WHERE u.param = $2::integer)
@@ -748,7 +748,8 @@ def _(d):
     observation = d.one("Observation")
     return (f"/Observation?_id={observation}&_include=Observation:encounter"
             "&_include:iterate=Encounter:service-provider",
-            [observation, signed("Observation", "encounter"),
+            [row_key("Observation", observation),
+             signed("Observation", "encounter"),
              signed("Encounter", "service-provider")])
 
 
