@@ -47,7 +47,8 @@ too_costly(hie_searching_t *s)
     return hie_fail(&s->job->error, HIE_TOO_COSTLY, "",
                     "the search takes more than %d ms: %sadd a criterion%s%s%s",
                     s->job->rt->config->fhir.search.budget, costly_part(s),
-                    q->n_sorts > 0 ? ", or leave out _sort" : "",
+                    q->n_sorts > 0 && s->sorts[0].source.len > 0
+                    ? ", or leave out _sort" : "",
                     q->total != HIE_TOTAL_NONE && q->count > 0
                     ? ", or leave out _total" : "",
                     s->includes->nelts > 0 ? ", or leave out _include" : "");

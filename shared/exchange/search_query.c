@@ -580,6 +580,22 @@ read_all(hie_searching_t *s, reader_t *r)
 }
 
 
+/* What is searched by the time of the last change comes in its order, unless
+ * another one is asked for: one index leads to it, as far as the page goes. */
+static void
+set_order(hie_searching_t *s)
+{
+    int  i;
+
+    for (i = 0; i < s->all.n && s->query.n_sorts == 0; i++) {
+        if (s->all.criteria[i].kind == HIE_CRITERION_UPDATED) {
+            s->sorts[0] = (hie_sort_t) { .kind = HIE_SORT_UPDATED };
+            s->query.n_sorts = 1;
+        }
+    }
+}
+
+
 static void
 set_query(hie_searching_t *s)
 {
@@ -593,6 +609,7 @@ set_query(hie_searching_t *s)
     q->types = s->types.names;
     q->criteria = &s->all;
     q->sorts = s->sorts;
+    set_order(s);
 
     /* R4 section 3.1.1.5.2: without resources it is the number that is asked
      * for. */

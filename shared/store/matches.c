@@ -239,7 +239,6 @@ leads_to_places(const hie_criterion_t *c)
     case HIE_CRITERION_STRINGS:
     case HIE_CRITERION_DATES:
     case HIE_CRITERION_NUMBERS:
-    case HIE_CRITERION_UPDATED:
     case HIE_CRITERION_TEXT:
     case HIE_CRITERION_NEAR:
         return true;
@@ -386,6 +385,54 @@ hie_find_conditions(hie_find_t *w, const hie_criteria_t *c,
 }
 
 
+static bool
+is_window(const hie_criterion_t *c)
+{
+    return c->kind == HIE_CRITERION_UPDATED && hie_criterion_index(c) != NULL;
+}
+
+
+void
+hie_find_window(hie_find_t *w, hie_find_types_t *types,
+                const hie_criteria_t *c, const char *alias)
+{
+    int  i;
+
+    for (i = 0; c != NULL && i < c->n; i++) {
+        if (is_window(&c->criteria[i])) {
+            hie_buf_addz(&w->sql, " AND ");
+            hie_criterion_indexed(w, &c->criteria[i], types, alias);
+            explain_lead(w, &c->criteria[i]);
+        }
+    }
+}
+
+
+void
+hie_find_beside_window(hie_find_t *w, const hie_criteria_t *c,
+                       const char *alias)
+{
+    int  i = 0;
+
+    if (c != NULL) {
+        while (i < c->n && !is_window(&c->criteria[i])) {
+            i++;
+        }
+        add_others(w, c, i < c->n ? i : -1, alias);
+    }
+}
+
+
+bool
+hie_find_leads_by_window(const hie_find_t *w, const hie_find_types_t *types,
+                         const hie_criteria_t *c)
+{
+    int  i = c != NULL ? leader(w, types, c, false) : -1;
+
+    return i >= 0 && is_window(&c->criteria[i]);
+}
+
+
 /* Is the type a part of the index that it leads by? Where it is not, the index
  * of types would be read too, from one end to the other, and the two be
  * intersected. */
@@ -420,28 +467,6 @@ hie_find_leads_to_places(const hie_find_t *w, const hie_find_types_t *types,
 }
 
 
-/* Of the time of the last change, which is in the table itself, by the index
- * alone. */
-static void
-add_updated_places(hie_find_t *w, hie_find_types_t *types,
-                   const hie_criteria_t *c)
-{
-    int  i;
-
-    hie_buf_addz(&w->sql, "SELECT p.rid FROM hie.resource p WHERE ");
-    hie_find_type_sql(w, types, "p");
-    for (i = 0; i < c->n; i++) {
-        if (c->criteria[i].kind == HIE_CRITERION_UPDATED
-            && hie_criterion_index(&c->criteria[i]) != NULL)
-        {
-            hie_buf_addz(&w->sql, " AND ");
-            hie_criterion_indexed(w, &c->criteria[i], types, "p");
-            explain_lead(w, &c->criteria[i]);
-        }
-    }
-}
-
-
 void
 hie_find_in_order(hie_find_t *w, hie_find_types_t *types,
                   const hie_criteria_t *c, bool bodies, const char *alias)
@@ -450,12 +475,8 @@ hie_find_in_order(hie_find_t *w, hie_find_types_t *types,
     int                 i = leader(w, types, c, true);
 
     hie_buf_addz(&w->sql, " FROM (SELECT DISTINCT h.rid FROM (");
-    if (c->criteria[i].kind == HIE_CRITERION_UPDATED) {
-        add_updated_places(w, types, c);
-    } else {
-        hie_criterion_places(w, &c->criteria[i]);
-        explain_lead(w, &c->criteria[i]);
-    }
+    hie_criterion_places(w, &c->criteria[i]);
+    explain_lead(w, &c->criteria[i]);
     hie_buf_addz(&w->sql, ") h");
     if (q->after != NULL) {
         hie_buf_addf(&w->sql, " WHERE h.rid %s $%d::bigint",

@@ -80,8 +80,8 @@ hie_find_alias(hie_find_t *w);
 void
 hie_find_matches(hie_find_t *w, hie_find_types_t *types,
                  const hie_criteria_t *c, const char *alias);
-/* Does the best criterion lead to places of rows, at a cost in rows? Then these can be looked at
- * in the order of rid, until there are enough:
+/* Does the best criterion lead to places of rows, at a cost in rows? Then these
+ * can be looked at in the order of rid, until there are enough:
  * " FROM (SELECT DISTINCT … AS rid …) h CROSS JOIN LATERAL (SELECT … ) a". */
 bool
 hie_find_leads_to_places(const hie_find_t *w, const hie_find_types_t *types,
@@ -93,6 +93,18 @@ hie_find_in_order(hie_find_t *w, hie_find_types_t *types,
 void
 hie_find_conditions(hie_find_t *w, const hie_criteria_t *c,
                     const char *alias);
+/* " AND …" for those on the time of the last change, by its index; for all
+ * others, by no index. */
+void
+hie_find_window(hie_find_t *w, hie_find_types_t *types,
+                const hie_criteria_t *c, const char *alias);
+void
+hie_find_beside_window(hie_find_t *w, const hie_criteria_t *c,
+                       const char *alias);
+/* Is it the best one? */
+bool
+hie_find_leads_by_window(const hie_find_t *w, const hie_find_types_t *types,
+                         const hie_criteria_t *c);
 /* Rows that the best criterion leaves, and how many all leave together at
  * least: what is only guessed may be much less. */
 void
@@ -162,12 +174,16 @@ hie_sort_behind(hie_find_t *w, const char *alias);
 void
 hie_sort_place(const hie_query_t *q, const PGresult *res, int row,
                int col, hie_place_t *out);
-/* How a row is walked to in the order of the first key; false: by no index.
- * "SELECT a.rid, a.type, … AS s1 … LIMIT $limit" */
+/* Does an index lead to the rows in the order of the answer? Then the page by
+ * it: "SELECT …", with the columns of rows and of their places. */
 bool
 hie_sort_walks(const hie_query_t *q);
+/* By the time of the last change alone. */
+bool
+hie_sort_is_updated(const hie_query_t *q);
 void
-hie_sort_walk(hie_find_t *w, hie_find_types_t *types, int p_limit);
+hie_sort_walk(hie_find_t *w, hie_find_types_t *types, int p_limit,
+              bool bodies);
 
 
 /* frequency.c: how often types and tokens occur, by PostgreSQL's statistics,

@@ -136,8 +136,7 @@ hie_find_columns(hie_find_t *w, const char *alias, bool bodies)
 }
 
 
-/* Few rows in the order of rid: the rows themselves are sorted. Of the sum no
- * index gives the order. */
+/* Few rows: they themselves are sorted. Of the sum no index gives the order. */
 static void
 add_few(hie_find_t *w, hie_find_types_t *types, int p_limit, bool bodies)
 {
@@ -169,14 +168,28 @@ add_in_order(hie_find_t *w, hie_find_types_t *types, int p_limit, bool bodies)
 }
 
 
-/* The places and sort keys of the page out of those of all matches. */
+/* The sort keys of a place, as they come back. */
 static void
-add_sorted(hie_find_t *w, hie_find_types_t *types, int p_limit)
+add_keys(hie_find_t *w, const char *alias)
 {
     const hie_query_t  *q = w->query;
     int                 i;
 
-    hie_buf_addz(&w->sql, "SELECT * FROM (SELECT r.rid, r.type");
+    for (i = 0; i < q->n_sorts; i++) {
+        hie_buf_addf(&w->sql, ", %s.s%d%s", alias, i + 1,
+                     q->sorts[i].kind == HIE_SORT_NUMBER ? "::text" : "");
+    }
+}
+
+
+/* The end of " FROM (SELECT …": all matches with their keys, and the page out
+ * of these. */
+static void
+add_keyed_matches(hie_find_t *w, hie_find_types_t *types, int p_limit)
+{
+    const hie_query_t  *q = w->query;
+    int                 i;
+
     for (i = 0; i < q->n_sorts; i++) {
         hie_buf_addz(&w->sql, ", ");
         hie_sort_value(w, &q->sorts[i], "r");
@@ -193,34 +206,27 @@ add_sorted(hie_find_t *w, hie_find_types_t *types, int p_limit)
 }
 
 
-/* Several types one after the other, each in the order of its index. */
 static void
-add_walked_types(hie_find_t *w, hie_find_types_t *types, int p_limit)
+add_few_sorted(hie_find_t *w, hie_find_types_t *types, int p_limit,
+               bool bodies)
 {
-    const hie_query_t  *q = w->query;
-
-    hie_buf_addf(&w->sql, "SELECT m.rid, m.type FROM unnest($%d::text[])"
-                 " AS t(type) CROSS JOIN LATERAL (SELECT r.rid, r.type"
-                 " FROM hie.resource r WHERE r.type = t.type",
-                 hie_find_strs(w, types->names, types->n));
-    if (q->after != NULL) {
-        hie_buf_addf(&w->sql, " AND r.rid %s $%d::bigint",
-                     q->backwards ? "<" : ">",
-                     hie_find_i64(w, q->after->rid));
-    }
-    hie_find_base_sql(w, "r");
-    hie_find_conditions(w, q->criteria, "r");
-    hie_buf_addf(&w->sql, " ORDER BY r.rid%s LIMIT $%d::bigint) m"
-                 " ORDER BY m.rid%s LIMIT $%d::bigint",
-                 q->backwards ? " DESC" : "", p_limit,
-                 q->backwards ? " DESC" : "", p_limit);
+    hie_buf_addz(&w->sql, "SELECT ");
+    hie_find_columns(w, "m", true);
+    add_keys(w, "m");
+    hie_buf_addz(&w->sql, " FROM (SELECT ");
+    hie_find_columns(w, "r", bodies);
+    add_keyed_matches(w, types, p_limit);
 }
 
 
-/* The rows of the places that `l` has. */
+/* Of many, places are sorted, and the rows of the page looked up. */
 static void
-end_places(hie_find_t *w, bool bodies)
+add_sorted(hie_find_t *w, hie_find_types_t *types, int p_limit, bool bodies)
 {
+    hie_buf_addz(&w->sql, "SELECT x.*");
+    add_keys(w, "l");
+    hie_buf_addz(&w->sql, " FROM (SELECT * FROM (SELECT r.rid, r.type");
+    add_keyed_matches(w, types, p_limit);
     hie_buf_addz(&w->sql, ") l CROSS JOIN LATERAL (SELECT ");
     hie_find_columns(w, "x", bodies);
     hie_buf_addz(&w->sql, " FROM hie.resource x WHERE x.type = l.type"
@@ -231,23 +237,9 @@ end_places(hie_find_t *w, bool bodies)
 }
 
 
-static void
-begin_places(hie_find_t *w)
-{
-    const hie_query_t  *q = w->query;
-    int                 i;
-
-    hie_buf_addz(&w->sql, "SELECT x.*");
-    for (i = 0; i < q->n_sorts; i++) {
-        hie_buf_addf(&w->sql, ", l.s%d%s", i + 1,
-                     q->sorts[i].kind == HIE_SORT_NUMBER ? "::text" : "");
-    }
-    hie_buf_addz(&w->sql, " FROM (");
-}
-
-
 /* Is the page full sooner when the rows are walked in the order of the answer
- * than when matches are looked up at this cost? */
+ * than when matches are looked up at this cost? Of the time of the last change
+ * the criterion and the order have one index. */
 static bool
 is_walked(const hie_find_t *w, const hie_find_types_t *types, double cost,
           double all)
@@ -255,11 +247,14 @@ is_walked(const hie_find_t *w, const hie_find_types_t *types, double cost,
     const hie_query_t  *q = w->query;
     double              rows, none;
 
+    if (hie_find_leads_by_window(w, types, q->criteria)) {
+        return hie_sort_is_updated(q);
+    }
     if (!hie_sort_walks(q) || cost < HIE_FEW_ROWS) {
         return false;
     }
     hie_find_estimate(w, types, NULL, &rows, &none);
-    return rows * (q->count + 1) / (all + 1) * WALK_COST < cost;
+    return rows * (q->count + 1) / (all + 1) * WALK_COST * q->n_types < cost;
 }
 
 
@@ -278,24 +273,16 @@ build_page(hie_find_t *w, hie_find_types_t *types, bool bodies)
     in_order = q->n_sorts == 0
                && hie_find_leads_to_places(w, types, q->criteria, &cost);
 
-    if (none && types->n > 1 && q->n_sorts == 0) {
-        begin_places(w);
-        add_walked_types(w, types, p_limit);
-        end_places(w, bodies);
-    } else if ((none && hie_sort_walks(q))
-               || is_walked(w, types, cost, all))
-    {
-        begin_places(w);
-        hie_sort_walk(w, types, p_limit);
-        end_places(w, bodies);
+    if ((none && hie_sort_walks(q)) || is_walked(w, types, cost, all)) {
+        hie_sort_walk(w, types, p_limit, bodies);
     } else if (in_order) {
         add_in_order(w, types, p_limit, bodies);
-    } else if (best < HIE_FEW_ROWS && q->n_sorts == 0) {
-        add_few(w, types, p_limit, bodies);
+    } else if (best >= HIE_FEW_ROWS) {
+        add_sorted(w, types, p_limit, bodies);
+    } else if (q->n_sorts > 0) {
+        add_few_sorted(w, types, p_limit, bodies);
     } else {
-        begin_places(w);
-        add_sorted(w, types, p_limit);
-        end_places(w, bodies);
+        add_few(w, types, p_limit, bodies);
     }
     hie_buf_addc(&w->sql, '\0');
 }

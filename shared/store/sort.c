@@ -299,70 +299,134 @@ walk_of(const hie_sort_t *s)
 
 
 bool
+hie_sort_is_updated(const hie_query_t *q)
+{
+    return q->n_sorts == 1 && q->sorts->n_through == 0
+           && q->sorts->kind == HIE_SORT_UPDATED;
+}
+
+
+bool
 hie_sort_walks(const hie_query_t *q)
 {
     const hie_sort_t  *s = q->sorts;
 
-    if (q->n_types != 1 || q->n_sorts > 1) {
-        return false;
+    if (q->n_sorts == 0 || hie_sort_is_updated(q)) {
+        return true;
     }
-    return q->n_sorts == 0
-           || (s->n_through == 0
-               && (s->kind == HIE_SORT_UPDATED
-                   || ((s->kind == HIE_SORT_DATE
-                        || s->kind == HIE_SORT_STRING) && s->n == 1)));
+    return q->n_types == 1 && q->n_sorts == 1 && s->n_through == 0 && s->n == 1
+           && (s->kind == HIE_SORT_DATE || s->kind == HIE_SORT_STRING);
 }
 
 
-/* By rid, or by the time of the last change: the table's own indexes. Places
- * first, without a condition: were it told that few rows meet one, PostgreSQL
- * would rather sort all rows of the type. */
+/* Behind the place of the page, in the order of a column (NULL: none before
+ * rid). */
 static void
-walk_table(hie_find_t *w, hie_find_types_t *types, int p_limit)
+add_begin(hie_find_t *w, const char *alias, const char *column)
 {
     const hie_query_t  *q = w->query;
-    const char         *down = rid_goes_down(q) ? " DESC" : "";
+    const char         *than = rid_goes_down(q) ? "<" : ">";
+    const char         *p;
+
+    if (column == NULL) {
+        hie_buf_addf(&w->sql, " AND %s.rid %s $%d::bigint", alias, than,
+                     hie_find_i64(w, q->after->rid));
+        return;
+    }
+    p = place_param(w, q->sorts, &q->after->values[0]);
+    hie_buf_addf(&w->sql, " AND (%s.%s, %s.rid) %s (%s, $%d::bigint)", alias,
+                 column, alias, than, p, hie_find_i64(w, q->after->rid));
+}
+
+
+/* " ORDER BY …" of the table's own columns. */
+static void
+add_row_order(hie_find_t *w, const char *before, const char *alias)
+{
+    const char  *down = rid_goes_down(w->query) ? " DESC" : "";
+
+    hie_buf_addf(&w->sql, " ORDER BY %s", before);
+    if (w->query->n_sorts > 0) {
+        hie_buf_addf(&w->sql, "%s.updated%s, ", alias, down);
+    }
+    hie_buf_addf(&w->sql, "%s.rid%s", alias, down);
+}
+
+
+/* The rows of one type, by rid or by the time of the last change: the table's
+ * own indexes. What is asked of a row is a column, and no condition: were it
+ * told that few rows meet one, PostgreSQL would rather sort all rows of the
+ * type. For the same reason there is a limit, which nothing reaches: it reckons
+ * with a tenth of the rows then. */
+static void
+walk_type(hie_find_t *w, hie_find_types_t *types, int p_limit, bool bodies)
+{
+    const hie_query_t  *q = w->query;
     bool                timed = q->n_sorts > 0;
 
-    hie_buf_addf(&w->sql, "SELECT r.rid, r.type%s FROM (SELECT p.rid, p.type%s"
-                 " FROM hie.resource p WHERE ",
-                 timed ? ", p.updated AS s1" : "", timed ? ", p.updated" : "");
-    hie_find_type_sql(w, types, "p");
-    if (q->after != NULL && timed) {
-        hie_buf_addf(&w->sql, " AND (p.updated, p.rid) %s (%s, $%d::bigint)",
-                     rid_goes_down(q) ? "<" : ">",
-                     place_param(w, q->sorts, &q->after->values[0]),
-                     hie_find_i64(w, q->after->rid));
-    } else if (q->after != NULL) {
-        hie_buf_addf(&w->sql, " AND p.rid %s $%d::bigint",
-                     rid_goes_down(q) ? "<" : ">",
-                     hie_find_i64(w, q->after->rid));
+    hie_buf_addz(&w->sql, "SELECT ");
+    hie_find_columns(w, "w", true);
+    hie_buf_addf(&w->sql, "%s FROM (SELECT ",
+                 timed ? ", w.updated AS s1" : "");
+    hie_find_columns(w, "r", bodies);
+    hie_buf_addz(&w->sql, ", (true");
+    if (timed) {
+        hie_find_beside_window(w, q->criteria, "r");
+    } else {
+        hie_find_conditions(w, q->criteria, "r");
     }
-    hie_buf_addf(&w->sql, " ORDER BY p.type%s, %s%s%sp.rid%s OFFSET 0) p"
-                 " CROSS JOIN LATERAL (SELECT r.rid, r.type"
-                 " FROM hie.resource r WHERE r.type = p.type"
-                 " AND r.rid = p.rid", down, timed ? "p.updated" : "",
-                 timed ? down : "", timed ? ", " : "", down);
     hie_find_base_sql(w, "r");
-    hie_find_conditions(w, q->criteria, "r");
-    hie_buf_addf(&w->sql, " OFFSET 0) r ORDER BY %s%s%sp.rid%s"
-                 " LIMIT $%d::bigint", timed ? "p.updated" : "",
-                 timed ? down : "", timed ? ", " : "", down, p_limit);
+    hie_buf_addz(&w->sql, ") AS met FROM hie.resource r WHERE ");
+    if (types->n > 1) {
+        hie_buf_addz(&w->sql, "r.type = t.type");
+    } else {
+        hie_find_type_sql(w, types, "r");
+    }
+    if (timed) {
+        hie_find_window(w, types, q->criteria, "r");
+    }
+    if (q->after != NULL) {
+        add_begin(w, "r", timed ? "updated" : NULL);
+    }
+    add_row_order(w, rid_goes_down(q) ? "r.type DESC, " : "r.type, ", "r");
+    hie_buf_addf(&w->sql, " LIMIT $%d::bigint) w WHERE w.met",
+                 hie_find_i64(w, INT64_MAX));
+    add_row_order(w, "", "w");
+    hie_buf_addf(&w->sql, " LIMIT $%d::bigint", p_limit);
+}
+
+
+/* Of several types each its page, and of these the first. */
+static void
+walk_table(hie_find_t *w, hie_find_types_t *types, int p_limit, bool bodies)
+{
+    if (types->n == 1) {
+        walk_type(w, types, p_limit, bodies);
+        return;
+    }
+
+    hie_buf_addf(&w->sql, "SELECT m.* FROM unnest($%d::text[]) AS t(type)"
+                 " CROSS JOIN LATERAL (",
+                 hie_find_strs(w, types->names, types->n));
+    walk_type(w, types, p_limit, bodies);
+    hie_buf_addz(&w->sql, ") m");
+    add_row_order(w, "", "m");
+    hie_buf_addf(&w->sql, " LIMIT $%d::bigint", p_limit);
 }
 
 
 static void
 walk_values(hie_find_t *w, hie_find_types_t *types, const walk_t *k,
-            int p_limit)
+            int p_limit, bool bodies)
 {
     const hie_query_t  *q = w->query;
     const char         *down = rid_goes_down(q) ? " DESC" : "";
-    const char         *p;
     int                 slot = hie_find_i64(w, (int64_t) q->sorts->params[0]);
 
-    hie_buf_addf(&w->sql, "(SELECT d.rid, r.type, d.%s AS s1 FROM %s d"
-                 " CROSS JOIN LATERAL (SELECT r.type FROM hie.resource r"
-                 " WHERE r.rid = d.rid AND ", k->column, k->table);
+    hie_buf_addf(&w->sql, "(SELECT r.*, d.%s AS s1 FROM %s d"
+                 " CROSS JOIN LATERAL (SELECT ", k->column, k->table);
+    hie_find_columns(w, "r", bodies);
+    hie_buf_addz(&w->sql, " FROM hie.resource r WHERE r.rid = d.rid AND ");
     hie_find_type_sql(w, types, "r");
     hie_find_base_sql(w, "r");
     hie_find_conditions(w, q->criteria, "r");
@@ -371,10 +435,7 @@ walk_values(hie_find_t *w, hie_find_types_t *types, const walk_t *k,
                  " OFFSET 0) r WHERE d.slot = $%d::bigint", k->table, k->first,
                  slot);
     if (q->after != NULL && !q->after->values[0].missing) {
-        p = place_param(w, q->sorts, &q->after->values[0]);
-        hie_buf_addf(&w->sql, " AND (d.%s, d.rid) %s (%s, $%d::bigint)",
-                     k->column, rid_goes_down(q) ? "<" : ">", p,
-                     hie_find_i64(w, q->after->rid));
+        add_begin(w, "d", k->column);
     }
     hie_buf_addf(&w->sql, " ORDER BY d.%s%s, d.rid%s LIMIT $%d::bigint)",
                  k->column, down, down, p_limit);
@@ -384,17 +445,16 @@ walk_values(hie_find_t *w, hie_find_types_t *types, const walk_t *k,
 /* Those that have no value, in the order of rid. */
 static void
 walk_missing(hie_find_t *w, hie_find_types_t *types, const walk_t *k,
-             int p_limit)
+             int p_limit, bool bodies)
 {
     const hie_query_t  *q = w->query;
 
-    hie_buf_addf(&w->sql, "(SELECT r.rid, r.type, NULL AS s1"
-                 " FROM hie.resource r WHERE ");
+    hie_buf_addz(&w->sql, "(SELECT ");
+    hie_find_columns(w, "r", bodies);
+    hie_buf_addz(&w->sql, ", NULL AS s1 FROM hie.resource r WHERE ");
     hie_find_type_sql(w, types, "r");
     if (q->after != NULL && q->after->values[0].missing) {
-        hie_buf_addf(&w->sql, " AND r.rid %s $%d::bigint",
-                     rid_goes_down(q) ? "<" : ">",
-                     hie_find_i64(w, q->after->rid));
+        add_begin(w, "r", NULL);
     }
     hie_find_base_sql(w, "r");
     hie_buf_addf(&w->sql, " AND NOT EXISTS (SELECT FROM %s e"
@@ -407,38 +467,50 @@ walk_missing(hie_find_t *w, hie_find_types_t *types, const walk_t *k,
 }
 
 
-void
-hie_sort_walk(hie_find_t *w, hie_find_types_t *types, int p_limit)
+static void
+walk_both(hie_find_t *w, hie_find_types_t *types, int p_limit, bool bodies)
 {
     const hie_query_t  *q = w->query;
-    const walk_t       *k;
+    const walk_t       *k = walk_of(q->sorts);
     bool                at_missing;
 
-    if (q->n_sorts == 0 || q->sorts->kind == HIE_SORT_UPDATED) {
-        walk_table(w, types, p_limit);
-        return;
-    }
-
-    k = walk_of(q->sorts);
     at_missing = q->after != NULL && q->after->values[0].missing;
     if (q->after != NULL && at_missing != q->backwards) {
         /* the other part is on the other side of the place */
         if (at_missing) {
-            walk_missing(w, types, k, p_limit);
+            walk_missing(w, types, k, p_limit, bodies);
         } else {
-            walk_values(w, types, k, p_limit);
+            walk_values(w, types, k, p_limit, bodies);
         }
         return;
     }
 
     if (q->backwards) {
-        walk_missing(w, types, k, p_limit);
+        walk_missing(w, types, k, p_limit, bodies);
         hie_buf_addz(&w->sql, " UNION ALL ");
-        walk_values(w, types, k, p_limit);
+        walk_values(w, types, k, p_limit, bodies);
     } else {
-        walk_values(w, types, k, p_limit);
+        walk_values(w, types, k, p_limit, bodies);
         hie_buf_addz(&w->sql, " UNION ALL ");
-        walk_missing(w, types, k, p_limit);
+        walk_missing(w, types, k, p_limit, bodies);
     }
     hie_buf_addf(&w->sql, " LIMIT $%d::bigint", p_limit);
+}
+
+
+void
+hie_sort_walk(hie_find_t *w, hie_find_types_t *types, int p_limit,
+              bool bodies)
+{
+    const hie_query_t  *q = w->query;
+
+    if (q->n_sorts == 0 || hie_sort_is_updated(q)) {
+        walk_table(w, types, p_limit, bodies);
+        return;
+    }
+
+    hie_buf_addz(&w->sql, "SELECT l.* FROM (");
+    walk_both(w, types, p_limit, bodies);
+    hie_buf_addz(&w->sql, ") l");
+    hie_sort_order(w, "l");
 }

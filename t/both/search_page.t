@@ -51,6 +51,8 @@ def _(s):
         _sort=-_id                      d c b a
         _sort=_lastUpdated              d a c b
         _sort=-_lastUpdated             b c a d
+        _lastUpdated=gt2000             d a c b
+        _lastUpdated=gt2000&_sort=family  c d a b
         _sort=family                    c d a b
         _sort=-family                   a d c b
         _sort=birthdate                 b a d c
@@ -145,6 +147,35 @@ def _(s):
                 last = after
             equal(walk(s, last, "previous", note=False)[::-1], pages,
                   f"{order} {count}: back")
+
+
+@both("what is searched by _lastUpdated comes in its order")
+def _(s):
+    for name in "abcd":
+        plant(s, person(name))
+        plant(s, observation("o" + name, name))
+    plant(s, person("b", "Changed"))
+    plant(s, observation("oa", "a", status="amended"))
+    for kind, query, wanted in (
+            ("Patient", "_lastUpdated=gt2000", "a c d b"),
+            ("Patient", "_lastUpdated=gt2000&_lastUpdated=lt2999", "a c d b"),
+            ("Patient", "_lastUpdated=gt2000&_sort=-_lastUpdated", "b d c a"),
+            ("Patient", "_lastUpdated=gt2000&_sort=_id", "a b c d"),
+            ("Patient", "_lastUpdated=gt2000&name:missing=true", "a c d"),
+            ("Patient", "name:missing=true", "a c d"),
+            ("", "_type=Patient,Observation&_lastUpdated=gt2000",
+             "a ob c oc d od b oa"),
+            ("", "_type=Patient,Observation&_lastUpdated=gt2000"
+             "&_sort=-_lastUpdated", "oa b od d oc c ob a")):
+        for count in (1, 3, 10):
+            path = mine(s, kind, f"_count={count}&{query}")
+            pages = walk(s, path)
+            equal(sum(pages, []), wanted.split(), f"{query} {count}")
+            last = path
+            while (after := follow(s, s.get(last, note=False), "next")):
+                last = after
+            equal(walk(s, last, "previous", note=False)[::-1], pages,
+                  f"{query} {count}: back")
 
 
 @both("pages while others write: what was there is seen once")

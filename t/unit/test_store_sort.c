@@ -346,6 +346,11 @@ static const char *const  orders[] = {
     "Patient?_sort=-_id", "Patient?_sort=_lastUpdated",
     "Patient?_sort=-_lastUpdated", "Patient?_sort=-_lastUpdated,_id",
     "Patient,Observation?_sort=-_lastUpdated",
+    "Patient?_lastUpdated=ge2000&_sort=_lastUpdated",
+    "Patient?_lastUpdated=ge2000&gender=male&_sort=-_lastUpdated",
+    "Patient?_lastUpdated=2023-11-15&_sort=_lastUpdated",
+    "Patient,Observation?_lastUpdated=ge2000&_sort=_lastUpdated",
+    "Patient,Group?_lastUpdated=ge2000&_sort=-_lastUpdated",
     /* strings */
     "Patient?_sort=family", "Patient?_sort=-family", "Patient?_sort=given",
     "Patient?_sort=-name", "Patient,Practitioner?_sort=family",
