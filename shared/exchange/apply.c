@@ -108,15 +108,35 @@ hie_write_index(const hie_write_rules_t *rules, const hie_doc_t *d,
 
 
 hie_rc_t
+hie_write_govern(const hie_write_rules_t *rules, const hie_doc_t *d,
+                 hie_put_t *put, hie_error_t *err)
+{
+    hie_rc_t            rc = HIE_OK;
+    hie_consent_row_t  *consents;
+
+    if (hie_str_eqz(put->type, "Binary")) {
+        rc = hie_binary_context(d, rules->base_url, rules->pool, put, err);
+        put->context_visible = rules->visible;
+
+    } else if (hie_str_eqz(put->type, "Consent")) {
+        rc = hie_consent_rows(d, rules->base_url, rules->pool, &consents,
+                              &put->n_consents, err);
+        put->consents = consents;
+    }
+
+    return rc;
+}
+
+
+hie_rc_t
 hie_write_prepare(const hie_write_rules_t *rules, const char *where,
                   const hie_doc_t *d, hie_str_t type, hie_str_t id,
                   int64_t version, apr_time_t now, hie_put_t *put,
                   hie_error_t *err)
 {
-    hie_rc_t            rc;
-    hie_str_t           own;
-    apr_pool_t         *pool = rules->pool;
-    hie_consent_row_t  *consents;
+    hie_rc_t     rc;
+    hie_str_t    own;
+    apr_pool_t  *pool = rules->pool;
 
     memset(put, 0, sizeof(*put));
     put->type = type;
@@ -140,23 +160,12 @@ hie_write_prepare(const hie_write_rules_t *rules, const char *where,
                             &put->body, err);
     }
 
-    if (rc != HIE_OK) {
-        return place_error(where, pool, rc, err);
+    if (rc == HIE_OK) {
+        rc = hie_write_index(rules, d, put, err);
     }
 
-    rc = hie_write_index(rules, d, put, err);
-    if (rc != HIE_OK) {
-        return place_error(where, pool, rc, err);
-    }
-
-    if (hie_str_eqz(type, "Binary")) {
-        rc = hie_binary_context(d, rules->base_url, pool, put, err);
-        put->context_visible = rules->visible;
-
-    } else if (hie_str_eqz(type, "Consent")) {
-        rc = hie_consent_rows(d, rules->base_url, pool, &consents,
-                              &put->n_consents, err);
-        put->consents = consents;
+    if (rc == HIE_OK) {
+        rc = hie_write_govern(rules, d, put, err);
     }
 
     return place_error(where, pool, rc, err);

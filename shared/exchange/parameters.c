@@ -705,13 +705,56 @@ change(taking_t *t)
 }
 
 
+static hie_rc_t
+look_served(taking_t *t)
+{
+    hie_str_t  base;
+
+    t->pool = hie_pool_create(t->p->pool, "hie-parameters");
+    return hie_store_parameters(t->p->rules->store, t->pool, &t->generation,
+                                &base, &t->all, &t->n, t->err);
+}
+
+
+/* The registry as it would be. */
+static hie_rc_t
+judge(taking_t *t, const hie_step_t **bad)
+{
+    t->search = hie_search_create(t->pool, NULL);
+    add_others(t);
+    return add_written(t, bad);
+}
+
+
+hie_rc_t
+hie_parameter_judge(const hie_write_rules_t *rules, const hie_doc_t *d,
+                    hie_str_t id, hie_error_t *err)
+{
+    hie_rc_t           rc;
+    hie_put_t          put = {
+        .type = HIE_STR("SearchParameter"), .id = id,
+        .body = hie_doc_bytes(d)
+    };
+    hie_step_t         step = { .put = &put, .doc = d };
+    hie_plan_t         p = {
+        .rules = rules, .pool = rules->pool, .err = err,
+        .steps = apr_array_make(rules->pool, 1, sizeof(hie_step_t *))
+    };
+    taking_t           t = { .p = &p, .err = err };
+    const hie_step_t  *bad;
+
+    APR_ARRAY_PUSH(p.steps, hie_step_t *) = &step;
+    rc = look_served(&t);
+    return rc == HIE_OK ? judge(&t, &bad) : rc;
+}
+
+
 hie_rc_t
 hie_plan_parameters(hie_plan_t *p, const hie_step_t **bad)
 {
-    int        i;
-    hie_rc_t   rc;
-    hie_str_t  base;
-    taking_t   t = { .p = p, .err = p->err };
+    int       i;
+    hie_rc_t  rc;
+    taking_t  t = { .p = p, .err = p->err };
 
     *bad = NULL;
     if (!concerns(p)) {
@@ -724,21 +767,17 @@ hie_plan_parameters(hie_plan_t *p, const hie_step_t **bad)
         return rc;
     }
 
-    t.pool = hie_pool_create(p->pool, "hie-parameters");
     hie_store_read_in(p->tx);
-    rc = hie_store_parameters(p->rules->store, t.pool, &t.generation, &base,
-                              &t.all, &t.n, p->err);
+    rc = look_served(&t);
     hie_store_read_in(NULL);
     if (rc != HIE_OK) {
         return rc;
     }
 
-    t.search = hie_search_create(t.pool, NULL);
     t.served = apr_array_make(t.pool, 4, sizeof(hie_store_parameter_t));
     t.gone = apr_array_make(t.pool, 4, sizeof(hie_str_t));
     t.types = apr_array_make(t.pool, 4, sizeof(hie_str_t));
-    add_others(&t);
-    rc = add_written(&t, bad);
+    rc = judge(&t, bad);
     if (rc != HIE_OK) {
         return rc;
     }

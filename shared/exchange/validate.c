@@ -8,21 +8,21 @@
 #include <apr_strings.h>
 
 #include "exchange/operation.h"
+#include "exchange/write.h"
 #include "validation/validation.h"
 
 typedef struct {
     hie_job_t        *job;
     const hie_doc_t  *doc;       /* what is validated */
-    hie_node_t        node;
     hie_str_t         mode;      /* create, update, delete, or empty */
     hie_str_t         profile;   /* to be met, or empty */
     hie_issues_t      issues;
 } validate_t;
 
 
-/* One issue more, without a place. */
+/* One error more; the place may be empty. */
 static void
-add_issue(validate_t *v, hie_issue_severity_t severity, const char *code,
+add_issue(validate_t *v, const char *code, const char *where,
           const char *text)
 {
     hie_issue_t  *all;
@@ -33,13 +33,14 @@ add_issue(validate_t *v, hie_issue_severity_t severity, const char *code,
         memcpy(all, v->issues.issues, sizeof(*all) * (size_t) v->issues.n);
     }
 
-    all[v->issues.n].severity = severity;
+    all[v->issues.n].severity = HIE_ISSUE_ERROR;
     all[v->issues.n].code = code;
+    all[v->issues.n].expression = hie_str(where);
     all[v->issues.n].text = hie_str(text);
     all[v->issues.n].node = HIE_NODE_NONE;
     v->issues.issues = all;
     v->issues.n++;
-    v->issues.n_errors += severity <= HIE_ISSUE_ERROR;
+    v->issues.n_errors++;
 }
 
 
@@ -70,6 +71,22 @@ set_param(void *baton, hie_str_t name, hie_str_t value)
 }
 
 
+/* A part of what was sent: a document of its own in the same bytes, as a write
+ * of it has it. */
+static hie_rc_t
+take_resource(validate_t *v, hie_str_t bytes)
+{
+    hie_rc_t    rc;
+    hie_doc_t  *d;
+
+    rc = hie_doc_parse(v->job->pool, bytes,
+                       v->job->rt->config->fhir.max_depth, &d,
+                       &v->job->error);
+    v->doc = d;
+    return rc;
+}
+
+
 /* Parameters by POST: mode and profile, and the resource. */
 static hie_rc_t
 take_parameters(validate_t *v, const hie_doc_t *d)
@@ -85,13 +102,13 @@ take_parameters(validate_t *v, const hie_doc_t *d)
         name = hie_doc_get(d, n, "name", v->job->pool);
         resource = hie_doc_member(d, n, "resource");
         if (hie_str_eqz(name, "resource") && resource != HIE_NODE_NONE) {
-            v->doc = d;
-            v->node = resource;
-            continue;
+            rc = take_resource(v, hie_doc_raw(d, resource));
+        } else {
+            value = hie_operation_value(d, n, v->job->pool);
+            rc = value.ptr != NULL ? set_param(v, name, value)
+                                   : HIE_NOT_FOUND;
         }
 
-        value = hie_operation_value(d, n, v->job->pool);
-        rc = value.ptr != NULL ? set_param(v, name, value) : HIE_NOT_FOUND;
         if (rc == HIE_NOT_FOUND) {
             rc = hie_fail(&v->job->error, HIE_INVALID,
                           "Parameters.parameter", "expected resource, mode "
@@ -140,7 +157,6 @@ take_body(validate_t *v)
     }
 
     v->doc = d;
-    v->node = 0;
     return HIE_OK;
 }
 
@@ -176,7 +192,6 @@ take_stored(validate_t *v)
     rc = hie_doc_parse(job->pool, row.body, job->rt->config->fhir.max_depth,
                        &d, &job->error);
     v->doc = d;
-    v->node = 0;
     return rc;
 }
 
@@ -233,8 +248,8 @@ validate(validate_t *v)
     hie_validator_t         *validator;
     hie_validate_options_t   options;
 
-    rc = hie_profiles_hold(v->job->rt, v->doc, v->node, v->profile,
-                           v->job->pool, &validator, &held, &v->job->error);
+    rc = hie_profiles_hold(v->job->rt, v->doc, 0, v->profile, v->job->pool,
+                           &validator, &held, &v->job->error);
     if (rc != HIE_OK) {
         return rc;
     }
@@ -248,14 +263,13 @@ validate(validate_t *v)
     }
 
     /* What it returns is in the issues too. */
-    hie_validate(validator, v->doc, v->node, &options, v->job->pool,
-                 &v->issues, NULL);
+    hie_validate(validator, v->doc, 0, &options, v->job->pool, &v->issues,
+                 NULL);
     hie_profiles_release(v->job->rt, held);
     hie_issues_place(&v->issues, v->doc, v->job->sent);
 
     if (v->profile.len > 0 && options.n_profiles == 0) {
-        add_issue(v, HIE_ISSUE_ERROR, "not-found",
-                  "the profile is not known here");
+        add_issue(v, "not-found", "", "the profile is not known here");
     }
 
     return HIE_OK;
@@ -270,19 +284,100 @@ check_place(validate_t *v)
     hie_job_t  *job;
 
     job = v->job;
-    type = hie_doc_get(v->doc, v->node, "resourceType", job->pool);
+    type = hie_doc_get(v->doc, 0, "resourceType", job->pool);
     if (!hie_str_eq(type, job->todo.type)) {
-        add_issue(v, HIE_ISSUE_ERROR, "invalid",
+        add_issue(v, "invalid", "",
                   "the resource is not of the type that the URL names");
     }
 
-    id = hie_doc_get(v->doc, v->node, "id", job->pool);
+    id = hie_doc_get(v->doc, 0, "id", job->pool);
     if (hie_str_eqz(v->mode, "update") && job->todo.id.len > 0
         && !hie_str_eq(id, job->todo.id))
     {
-        add_issue(v, HIE_ISSUE_ERROR, "invalid",
+        add_issue(v, "invalid", "",
                   "the resource's id must be that of the URL");
     }
+}
+
+
+/*
+ * What else a write of it would be refused for.
+ */
+
+/* A refusal becomes an issue, unless validation has found an error at the same
+ * place; what failed otherwise is a failure of the operation. */
+static hie_rc_t
+note(validate_t *v, hie_rc_t rc, const hie_error_t *err)
+{
+    int           i;
+    hie_issue_t  *issue;
+
+    if (rc == HIE_OK) {
+        return HIE_OK;
+    }
+
+    if (rc >= HIE_INTERNAL) {
+        v->job->error = *err;
+        return rc;
+    }
+
+    for (i = 0; i < v->issues.n; i++) {
+        issue = &v->issues.issues[i];
+        if (issue->severity <= HIE_ISSUE_ERROR
+            && strchr(err->where, '.') != NULL
+            && hie_str_eqz(issue->expression, err->where))
+        {
+            return HIE_OK;
+        }
+    }
+
+    add_issue(v, hie_rc_issue(rc), apr_pstrdup(v->job->pool, err->where),
+              apr_pstrdup(v->job->pool, err->detail));
+    return HIE_OK;
+}
+
+
+/* The id that it would have; empty: a new one. */
+static hie_str_t
+own_id(const validate_t *v)
+{
+    return v->job->todo.id.len > 0 ? v->job->todo.id
+           : hie_str_eqz(v->mode, "create") ? HIE_STR("")
+           : hie_doc_get(v->doc, 0, "id", v->job->pool);
+}
+
+
+static hie_rc_t
+check_write(validate_t *v)
+{
+    char               made[HIE_ULID_LEN + 1];
+    hie_rc_t           rc;
+    hie_job_t         *job = v->job;
+    hie_put_t          put = { .id = own_id(v) };
+    hie_error_t        err;
+    hie_write_rules_t  rules = hie_write_rules(job);
+
+    rc = hie_fhir_check(v->doc, job->pool, &put.type, &err);
+    if (rc != HIE_OK) {
+        return v->issues.n_errors > 0 ? HIE_OK : note(v, rc, &err);
+    }
+
+    if (hie_str_eqz(put.type, "SearchParameter")) {
+        rc = hie_parameter_judge(&rules, v->doc, put.id, &err);
+        rc = note(v, rc, &err);
+    }
+
+    if (put.id.len == 0) {
+        hie_ulid(made);
+        put.id = hie_str(made);
+    }
+
+    if (rc == HIE_OK) {
+        rc = note(v, hie_write_index(&rules, v->doc, &put, &err), &err);
+    }
+
+    return rc == HIE_OK
+           ? note(v, hie_write_govern(&rules, v->doc, &put, &err), &err) : rc;
 }
 
 
@@ -307,7 +402,7 @@ judge_delete(validate_t *v)
     if (rc == HIE_OK && !hie_access_permits(job->principal, HIE_MAY_DELETE,
                                             job->todo.type))
     {
-        add_issue(v, HIE_ISSUE_ERROR, "forbidden",
+        add_issue(v, "forbidden", "",
                   "the token's scopes do not include the deletion");
     }
 
@@ -339,7 +434,8 @@ judge(validate_t *v)
         check_place(v);
     }
 
-    return rc;
+    return rc == HIE_OK && !hie_str_eqz(v->mode, "profile") ? check_write(v)
+                                                            : rc;
 }
 
 

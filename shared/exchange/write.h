@@ -119,6 +119,18 @@ hie_write_prepare(const hie_write_rules_t *rules, const char *where,
 hie_rc_t
 hie_write_index(const hie_write_rules_t *rules, const hie_doc_t *d,
                 hie_put_t *put, hie_error_t *err);
+/* What the resource governs, or is governed by: the rows of a Consent, the
+ * security context of a Binary. */
+hie_rc_t
+hie_write_govern(const hie_write_rules_t *rules, const hie_doc_t *d,
+                 hie_put_t *put, hie_error_t *err);
+
+/* parameters.c: whether a SearchParameter with this id (empty: a new one) could
+ * be served beside those that are, as a write of it would find. Nothing is
+ * locked or changed. */
+HIE_BLOCKING hie_rc_t
+hie_parameter_judge(const hie_write_rules_t *rules, const hie_doc_t *d,
+                    hie_str_t id, hie_error_t *err);
 
 
 /* patching.c: a patch in one of its forms, by its media type. HIE_UNSUPPORTED

@@ -200,6 +200,36 @@ def _(s):
           "scope")
 
 
+@both("$validate: what a write would be refused for beyond validation")
+def _(s):
+    refused = (
+        {"resourceType": "Binary", "contentType": "text/plain",
+         "securityContext": {"reference": "http://example.org/x/Patient/1"}},
+        {"resourceType": "Binary", "contentType": "text/plain",
+         "securityContext": {"identifier": {"value": "x"}}},
+        {k: v for k, v in consent("x", "p").items() if k != "id"}
+        | {"patient": {"reference": "http://example.org/x/Patient/1"}})
+    for resource in refused:
+        kind = resource["resourceType"]
+        write = s.post(f"/{kind}", resource, note=False)
+        equal(write.status, 422, f"{write.body}")
+        issue = write.json()["issue"][0]
+        for body in (resource, {"resourceType": "Parameters", "parameter": [
+                {"name": "resource", "resource": resource}]}):
+            r = s.post(f"/{kind}/$validate", body)
+            equal([i for i in r.json()["issue"]
+                   if i["severity"] == "error"], [issue], "the same issue")
+    both = refused[2] | {"language": 1}
+    found = [i.get("expression") for i in
+             s.post("/Consent/$validate", both).json()["issue"]
+             if i["severity"] in ("error", "fatal")]
+    check(["Consent.language"] in found and ["Consent.patient"] in found,
+          f"beside the others: {found}")
+    equal([i for i in outcome(s.post("/Binary/$validate?mode=profile",
+                                     refused[0])) if i[0] == "error"], [],
+          "by profiles only")
+
+
 @both("$validate of what is stored, and for update and delete")
 def _(s):
     p = s.id("p")

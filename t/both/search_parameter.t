@@ -197,6 +197,12 @@ def _(s):
     equal(s.get(f"/Basic?{code}=v", note=False).status, 400, "a draft")
 
 
+def problems(r):
+    """Of an OperationOutcome: what the errors say, and of what place."""
+    return [(i["code"], *i.get("expression", ()), i["diagnostics"])
+            for i in r.json()["issue"] if i["severity"] in ("error", "fatal")]
+
+
 @both("what cannot be served is refused, with the place")
 def _(s):
     good = parameter(s.id("good"), "good" + s.server[0])
@@ -223,11 +229,35 @@ def _(s):
             equal(r.status, 422, f"{name} {where} {r.body}")
             said = json.dumps(r.json())
             check(wanted in said and where in said, f"{name}: {said}")
+        told = [problems(r) for r in (
+            s.post("/SearchParameter", p, note=False),
+            s.post("/SearchParameter/$validate", p, note=False),
+            s.post(f"/SearchParameter/{p['id']}/$validate?mode=update", p,
+                   note=False),
+            s.post("/SearchParameter/$validate", {
+                "resourceType": "Parameters", "parameter": [
+                    {"name": "resource", "resource": p}]}, note=False))]
+        for one in told[1:]:
+            check(told[0] and told[0][0] in one,
+                  f"$validate: {name}: {told[0]} {one}")
+        if wanted not in ("type", "base"):
+            equal(problems(s.post("/SearchParameter/$validate",
+                                  p | {"status": "draft"}, note=False)),
+                  [], f"$validate of a draft: {name}")
         r = s.put(f"/SearchParameter/{p['id']}", p | {"status": "draft"},
                   note=False)
         check(r.status != 422 or "base" in wanted or "type" in wanted
               or "expression" in wanted, f"{name} as a draft: {r.body}")
         s.delete(f"/SearchParameter/{p['id']}", note=False)
+    for path in (f"/{good['id']}/$validate", "/$validate",
+                 "/$validate?mode=update"):
+        equal(problems(s.post(f"/SearchParameter{path}", good, note=False)),
+              [], f"$validate of what is served {path}")
+    equal(problems(s.get(f"/SearchParameter/{good['id']}/$validate",
+                         note=False)), [], "$validate of the stored one")
+    check(any("SearchParameter.url" in x for x in problems(
+        s.post("/SearchParameter/$validate?mode=create", good, note=False))),
+        "another one with its url")
     same = parameter(s.id("same"), "author", "reference",
                      expression="Basic.author")
     equal(s.put(f"/SearchParameter/{same['id']}", same, note=False).status,
