@@ -21,6 +21,11 @@
 
 #define LINES  250               /* of NDJSON in one transaction */
 
+/* Several loads wait for each other's new terms and labels; then the database
+ * gives one up. The pause grows from this. */
+#define TRIES  6
+#define PAUSE  apr_time_from_msec(250)
+
 typedef struct {
     hie_runtime_t         *rt;
     const char            *path;
@@ -108,10 +113,9 @@ set_state(void *baton, hie_store_tx_t *tx, hie_error_t *err)
 }
 
 
-/* One Bundle in one transaction, together with the state `done`. */
 static hie_rc_t
-apply_bundle(load_t *l, const hie_doc_t *d, const hie_bundle_t *bundle,
-             int64_t done, apr_pool_t *pool)
+try_bundle(load_t *l, const hie_doc_t *d, const hie_bundle_t *bundle,
+           int64_t done, apr_pool_t *pool)
 {
     state_t             state = { l, done };
     hie_rc_t            rc;
@@ -131,6 +135,50 @@ apply_bundle(load_t *l, const hie_doc_t *d, const hie_bundle_t *bundle,
         rc = hie_write_run(l->rt->store, &rules, writes, bundle->n, l->err);
     }
 
+    return rc;
+}
+
+
+/* The transaction has ended without a trace, and nothing was wrong with it. */
+static bool
+may_pass(hie_rc_t rc)
+{
+    return rc == HIE_TIMEOUT || rc == HIE_BUSY || rc == HIE_CONFLICT;
+}
+
+
+static void
+pause_before(int try)
+{
+    uint32_t             random;
+    apr_interval_time_t  most = PAUSE << try;
+
+    hie_random(&random, sizeof(random));
+    apr_sleep(most / 2 + (apr_interval_time_t) random % (most / 2));
+}
+
+
+/* One Bundle in one transaction, together with the state `done`. */
+static hie_rc_t
+apply_bundle(load_t *l, const hie_doc_t *d, const hie_bundle_t *bundle,
+             int64_t done, apr_pool_t *parent)
+{
+    int          try;
+    hie_rc_t     rc = HIE_BUSY;
+    apr_pool_t  *pool = hie_pool_create(parent, "hie-load");
+
+    for (try = 0; may_pass(rc) && try < TRIES; try++) {
+        if (try > 0) {
+            hie_log(HIE_LOG_INFO, "HIE5017", "%s is tried again: %s", l->path,
+                    l->err->detail);
+            pause_before(try);
+            apr_pool_clear(pool);
+        }
+
+        rc = try_bundle(l, d, bundle, done, pool);
+    }
+
+    apr_pool_destroy(pool);
     if (rc == HIE_OK) {
         l->out->resources += bundle->n;
     }
