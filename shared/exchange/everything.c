@@ -33,6 +33,7 @@ typedef struct {
     hie_str_t            cursor;
     int                  count;
 
+    apr_pool_t          *pool;       /* of the rows: until they are copied */
     apr_array_header_t  *rows;       /* hie_row_t */
     apr_array_header_t  *classes;    /* int */
     apr_hash_t          *seen;       /* "Type/id", of several patients */
@@ -169,12 +170,34 @@ is_new(everything_t *e, const hie_row_t *row)
 }
 
 
+/* Of one patient they are taken as they are. */
+static void
+take_found(everything_t *e, const hie_all_t *found)
+{
+    int  i;
+
+    if (e->seen == NULL) {
+        e->rows->elts = (char *) found->rows;
+        e->rows->nelts = e->rows->nalloc = found->n;
+        e->classes->elts = (char *) found->classes;
+        e->classes->nelts = e->classes->nalloc = found->n;
+        return;
+    }
+
+    for (i = 0; i < found->n; i++) {
+        if (is_new(e, &found->rows[i])) {
+            APR_ARRAY_PUSH(e->rows, hie_row_t) = found->rows[i];
+            APR_ARRAY_PUSH(e->classes, int) = found->classes[i];
+        }
+    }
+}
+
+
 /* A part of what is about one patient or encounter, as far as the page has
  * room. */
 static hie_rc_t
 gather(everything_t *e)
 {
-    int         i;
     hie_rc_t    rc;
     hie_all_t   found;
     hie_job_t  *job;
@@ -184,18 +207,12 @@ gather(everything_t *e)
     e->query.after_class = e->class;
     e->query.after_rid = e->rid;
     rc = hie_store_everything(job->rt->store, &job->decision->visible,
-                              &e->query, job->pool, &found, &job->error);
+                              &e->query, e->pool, &found, &job->error);
     if (rc != HIE_OK) {
         return rc;
     }
 
-    for (i = 0; i < found.n; i++) {
-        if (is_new(e, &found.rows[i])) {
-            APR_ARRAY_PUSH(e->rows, hie_row_t) = found.rows[i];
-            APR_ARRAY_PUSH(e->classes, int) = found.classes[i];
-        }
-    }
-
+    take_found(e, &found);
     e->self = found.self;
     e->more = found.more;
     e->class = found.more ? found.next_class : DONE;
@@ -431,8 +448,9 @@ hie_do_everything(hie_job_t *job)
     e = apr_pcalloc(job->pool, sizeof(*e));
     e->job = job;
     e->query.type = job->todo.type;
-    e->rows = apr_array_make(job->pool, 64, sizeof(hie_row_t));
-    e->classes = apr_array_make(job->pool, 64, sizeof(int));
+    apr_pool_create(&e->pool, job->pool);
+    e->rows = apr_array_make(e->pool, 64, sizeof(hie_row_t));
+    e->classes = apr_array_make(e->pool, 64, sizeof(int));
     rc = parse_query(e);
     if (rc == HIE_OK) {
         rc = set_types(e);
@@ -462,5 +480,7 @@ hie_do_everything(hie_job_t *job)
         hie_respond(job, 200, body);
     }
 
+    /* By whoever has them in the processor's cache. */
+    apr_pool_destroy(e->pool);
     return rc;
 }

@@ -2,6 +2,7 @@
  * The runtime of a process: made by the first user, ended by the last.
  */
 
+#include <stdlib.h>
 #include <string.h>
 #include <time.h>
 #include <unistd.h>
@@ -93,6 +94,21 @@ make_definitions(hie_runtime_t *rt, hie_error_t *err)
 }
 
 
+/* The C library gives what is free at the end of its memory back to the
+ * system, to ask for it again with the next large result, a page at a time. It
+ * learns from a block of this size to keep twice as much, unless who runs the
+ * server has said otherwise (mallopt(3), M_MMAP_THRESHOLD). */
+#define LARGE  (2 * 1024 * 1024)
+
+static void
+keep_memory(void)
+{
+    void *volatile  block = malloc(LARGE);
+
+    free(block);
+}
+
+
 static hie_rc_t
 runtime_start(hie_runtime_t *rt, const char *path, int warm_ms,
               hie_error_t *err)
@@ -136,6 +152,7 @@ runtime_start(hie_runtime_t *rt, const char *path, int warm_ms,
     }
 
     if (rt->kind == HIE_RUNTIME_SERVER) {
+        keep_memory();
         rc = hie_executor_start(rt, &rt->executor, err);
     }
 

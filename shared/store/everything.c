@@ -226,13 +226,17 @@ typedef struct {
 } found_t;
 
 typedef struct {
+    uint64_t    key;
+    bool        own;                     /* of the encounter itself */
+    bool        here;                    /* is among the rows */
+} reference_t;
+
+typedef struct {
     const hie_everything_t  *query;
     apr_pool_t              *pool;
     apr_array_header_t      *found;      /* found_t */
-    apr_hash_t              *seen;       /* keys of the rows, and of what they
-                                            refer to: */
-    apr_array_header_t      *refs;       /* uint64_t */
-    apr_array_header_t      *own;        /* bool: an encounter's own */
+    apr_hash_t              *seen;       /* what they refer to: */
+    apr_array_header_t      *refs;       /* reference_t */
     bool                     overfull;
     bool                     self;
 } gather_t;
@@ -272,27 +276,58 @@ take_found(gather_t *g, PGresult *res, int i, int class)
 }
 
 
-/* False: it was there already. */
 static bool
-see(gather_t *g, const uint64_t *key)
-{
-    if (apr_hash_get(g->seen, key, sizeof(*key)) != NULL) {
-        return false;
-    }
-    apr_hash_set(g->seen, key, sizeof(*key), key);
-    return true;
-}
-
-
-static void
-take_references(gather_t *g, const uint64_t *keys, int n, bool own)
+is_asked_for(const hie_everything_t *q, uint64_t key)
 {
     int  i;
 
+    for (i = 0; i < q->n_patients; i++) {
+        if (q->patients[i] == key) {
+            return true;
+        }
+    }
+    return false;
+}
+
+
+/* Most rows refer to the same few, and all of them to the patients. */
+static void
+take_references(gather_t *g, const uint64_t *keys, int n, bool own)
+{
+    reference_t  *ref;
+    int           i;
+
     for (i = 0; i < n; i++) {
-        if (see(g, &keys[i])) {
-            APR_ARRAY_PUSH(g->refs, uint64_t) = keys[i];
-            APR_ARRAY_PUSH(g->own, bool) = own;
+        if (is_asked_for(g->query, keys[i])
+            || apr_hash_get(g->seen, &keys[i], sizeof(keys[i])) != NULL)
+        {
+            continue;
+        }
+        ref = apr_palloc(g->pool, sizeof(*ref));
+        *ref = (reference_t) { .key = keys[i], .own = own };
+        apr_hash_set(g->seen, &ref->key, sizeof(ref->key), ref);
+        APR_ARRAY_PUSH(g->refs, reference_t *) = ref;
+    }
+}
+
+
+/* What is among the rows need not be read, but then has to be known: to read
+ * a few, and find that they belong to it, costs less than that. */
+#define MANY(rows)  ((rows) / 32)
+
+static void
+leave_rows_out(gather_t *g, PGresult *res, int rows)
+{
+    reference_t  *ref;
+    uint64_t      key;
+    int           i;
+
+    for (i = 0; i < rows && g->refs->nelts > MANY(rows); i++) {
+        key = hie_fhir_resource_key(hie_result_str(res, i, 1),
+                                    hie_result_str(res, i, 2));
+        ref = apr_hash_get(g->seen, &key, sizeof(key));
+        if (ref != NULL) {
+            ref->here = true;
         }
     }
 }
@@ -306,26 +341,17 @@ is_self(const hie_everything_t *q, PGresult *res, int i)
 }
 
 
-/* The rows, and what they refer to beside each other: first by an encounter
- * itself, whose references lead further. */
+/* The rows, and what they refer to: first by an encounter itself, whose
+ * references lead further. */
 static void
 take_whole(gather_t *g, PGresult *res)
 {
-    const hie_everything_t  *q = g->query;
-    uint64_t                *keys;
-    int                      i, n, self = -1, rows = PQntuples(res);
+    uint64_t  *keys;
+    int        i, n, self = -1, rows = PQntuples(res);
 
-    keys = apr_palloc(g->pool, sizeof(*keys) * (size_t) (rows + 1));
-    for (i = 0; i < rows; i++) {
-        keys[i] = hie_fhir_resource_key(hie_result_str(res, i, 1),
-                                        hie_result_str(res, i, 2));
-        see(g, &keys[i]);
-        self = is_self(q, res, i) ? i : self;
+    for (i = 0; i < rows && self < 0; i++) {
+        self = is_self(g->query, res, i) ? i : -1;
     }
-    for (i = 0; i < q->n_patients; i++) {
-        see(g, &q->patients[i]);
-    }
-
     if (self >= 0) {
         g->self = true;
         keys = hie_result_keys(res, self, 5, g->pool, &n);
@@ -338,6 +364,7 @@ take_whole(gather_t *g, PGresult *res)
         keys = hie_result_keys(res, i, 5, g->pool, &n);
         take_references(g, keys, n, false);
     }
+    leave_rows_out(g, res, rows);
 }
 
 
@@ -397,24 +424,41 @@ add_is_support(all_t *w, const char *own)
 }
 
 
+/* Adds the keys of what is to be read, and whose references they are. */
+static void
+add_references(all_t *w, const gather_t *g)
+{
+    const reference_t  *ref;
+    hie_array_t         keys, own;
+    int                 i;
+
+    hie_array_init(&keys, g->pool, HIE_PG_INT8, 512);
+    hie_array_init(&own, g->pool, HIE_PG_BOOL, 256);
+    for (i = 0; i < g->refs->nelts; i++) {
+        ref = APR_ARRAY_IDX(g->refs, i, const reference_t *);
+        if (!ref->here) {
+            hie_array_i64(&keys, (int64_t) ref->key);
+            hie_array_bool(&own, ref->own);
+        }
+    }
+    hie_params_array(&w->params, &keys);
+    hie_params_array(&w->params, &own);
+}
+
+
 /* What the rows refer to, unless it belongs to it itself. */
 static hie_rc_t
 read_support(gather_t *g, hie_store_t *s, const hie_visible_t *v,
              hie_error_t *err)
 {
     PGresult     *res;
-    hie_array_t   own;
     hie_rc_t      rc;
     all_t         w;
     int           i, keys;
 
     begin(&w, v, g->query, g->pool);
-    keys = add_keys(&w, (uint64_t *) g->refs->elts, g->refs->nelts);
-    hie_array_init(&own, g->pool, HIE_PG_BOOL, 64);
-    for (i = 0; i < g->own->nelts; i++) {
-        hie_array_bool(&own, APR_ARRAY_IDX(g->own, i, bool));
-    }
-    hie_params_array(&w.params, &own);
+    keys = w.params.n + 1;
+    add_references(&w, g);
 
     hie_buf_addf(&w.sql, "SELECT t.rid, t.type, t.id, t.patients, t.body"
                  " FROM unnest($%d::bigint[], $%d::bool[]) q(key, own)"
@@ -494,6 +538,45 @@ read_page(gather_t *g, hie_store_t *s, const hie_visible_t *v,
 }
 
 
+/* As rows lie, they mostly are. */
+static bool
+is_sorted(const found_t *f, int n)
+{
+    int  i;
+
+    for (i = 1; i < n; i++) {
+        if (compare_found(&f[i - 1], &f[i]) > 0) {
+            return false;
+        }
+    }
+    return true;
+}
+
+
+/* What stopped to belong to it between two statements would be there twice.
+ * The rows are in order. */
+static int
+drop_doubles(found_t *f, int n)
+{
+    found_t  same;
+    int      i, kept, first;
+
+    for (first = 0; first < n && f[first].class < 2; first++) {
+        /* void */
+    }
+    for (i = first, kept = first; i < n; i++) {
+        same = f[i];
+        same.class = 1;
+        if (bsearch(&same, f, (size_t) first, sizeof(*f), compare_found)
+            == NULL && (first == 0 || f[0].row.rid != same.row.rid))
+        {
+            f[kept++] = f[i];
+        }
+    }
+    return kept;
+}
+
+
 static void
 settle(gather_t *g, hie_all_t *out)
 {
@@ -501,7 +584,10 @@ settle(gather_t *g, hie_all_t *out)
     int       n = g->found->nelts;
     int       i;
 
-    qsort(f, (size_t) n, sizeof(*f), compare_found);
+    if (!is_sorted(f, n)) {
+        qsort(f, (size_t) n, sizeof(*f), compare_found);
+    }
+    n = drop_doubles(f, n);
     if (n > g->query->count) {
         n = g->query->count;
         out->more = true;
@@ -533,8 +619,7 @@ hie_store_everything(hie_store_t *s, const hie_visible_t *v,
 
     *out = (hie_all_t) { 0 };
     g.found = apr_array_make(pool, 256, sizeof(found_t));
-    g.refs = apr_array_make(pool, 16, sizeof(uint64_t));
-    g.own = apr_array_make(pool, 16, sizeof(bool));
+    g.refs = apr_array_make(pool, 16, sizeof(reference_t *));
     g.seen = apr_hash_make(pool);
 
     if (whole) {

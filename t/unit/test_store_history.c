@@ -299,6 +299,30 @@ test_everything_of_encounter(void **state)
 }
 
 
+/* So many rows that what they refer to is not looked for among them. */
+static void
+test_everything_of_many(void **state)
+{
+    const char        *refs[] = { "Encounter/e", "Practitioner/doc" };
+    uint64_t           p = key("p");
+    hie_everything_t   q = everything_of("Patient", "p", &p);
+    const char        *whole;
+    int                i;
+
+    put_chart();
+    for (i = 0; i < 100; i++) {
+        put_refs("Observation", apr_psprintf(pool, "m%d", i), "p", 2, refs);
+    }
+
+    q.count = 1000;
+    whole = gather(&all, &q);
+    assert_non_null(strstr(whole, "1m98 1m99 2doc"));
+    assert_null(strstr(whole, "2e"));
+    q.count = 30;
+    assert_string_equal(gather(&all, &q), whole);
+}
+
+
 static void
 test_everything_times(void **state)
 {
@@ -530,7 +554,8 @@ main(void)
     const struct CMUnitTest  tests[] = {
         TEST(test_order), TEST(test_rows), TEST(test_times),
         TEST(test_everything), TEST(test_everything_of_encounter),
-        TEST(test_everything_times), TEST(test_everything_withheld),
+        TEST(test_everything_of_many), TEST(test_everything_times),
+        TEST(test_everything_withheld),
         TEST(test_plans)
     };
 
