@@ -5,6 +5,7 @@
 
 #include "search/criterion.h"
 
+#include <math.h>
 #include <string.h>
 
 #include "ucum/ucum.h"
@@ -229,6 +230,15 @@ hie_criterion_near(hie_criterion_parse_t *p)
     {
         return hie_criterion_wrong(p, "[latitude]|[longitude]|[distance]|"
                                    "[unit of length]");
+    }
+
+    if (fabs(hie_decimal_to_double(&v[0])) > 90
+        || fabs(hie_decimal_to_double(&v[1])) > 180
+        || hie_decimal_to_double(&metres) < 0)
+    {
+        return hie_criterion_wrong(p, "a latitude from -90 to 90, a longitude "
+                                   "from -180 to 180 and a distance that is "
+                                   "not negative");
     }
 
     p->out->kind = HIE_CRITERION_NEAR;
