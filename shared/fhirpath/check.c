@@ -300,12 +300,15 @@ hie_fp_check(hie_fhirpath_t *fp, const hie_fhirpath_options_t *options,
 {
     known_t    this = { 0 }, out;
     checker_t  c = { fp, options != NULL && options->strict, err };
+    hie_rc_t   rc;
 
     if (options != NULL) {
         this.fhir = options->context;
     }
 
-    return check(&c, fp->tree, this, &out);
+    rc = check(&c, fp->tree, this, &out);
+    fp->type = rc == HIE_OK && out.system == 0 ? out.fhir : HIE_TYPE_NONE;
+    return rc;
 }
 
 
@@ -346,6 +349,13 @@ hie_fhirpath_compile(apr_pool_t *pool, hie_str_t text,
     }
 
     return rc;
+}
+
+
+hie_type_t
+hie_fhirpath_type(const hie_fhirpath_t *fp)
+{
+    return fp->type;
 }
 
 

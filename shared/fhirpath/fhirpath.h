@@ -229,6 +229,10 @@ hie_fhirpath_test(const hie_fhirpath_t *fp, const hie_fhirpath_env_t *env,
                   const hie_fhirpath_item_t *focus,
                   hie_fhirpath_truth_t *out, hie_error_t *err);
 
+/* The type of all that it finds, as far as the type of its context tells; of an
+ * element of several types, and of values that are no elements, NONE. */
+hie_type_t
+hie_fhirpath_type(const hie_fhirpath_t *fp);
 /* The text that was compiled. */
 hie_str_t
 hie_fhirpath_source(const hie_fhirpath_t *fp);

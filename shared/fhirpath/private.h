@@ -85,7 +85,7 @@ struct fp_node_t {
 struct hie_fhirpath_t {
     hie_str_t   text;
     fp_node_t  *tree;
-    hie_type_t  context;
+    hie_type_t  type;            /* of all that it finds; or NONE */
 };
 
 

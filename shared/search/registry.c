@@ -110,6 +110,11 @@ refers_by_url(const hie_search_plan_t *plan)
         return false;
     }
 
+    if (plan->program != NULL) {
+        return hie_types[hie_fhirpath_type(plan->program)].kind
+               == HIE_KIND_PRIMITIVE;
+    }
+
     for (i = 0; i < plan->n_paths; i++) {
         if (plan->paths[i].type == HIE_TYPE_Reference) {
             return false;

@@ -136,13 +136,48 @@ test_search_parameters(void **state)
 }
 
 
+static void
+test_types(void **state)
+{
+    static const struct {
+        const char  *text;
+        hie_type_t   type;
+    } t[] = {
+        { "Patient.name", HIE_TYPE_HumanName },
+        { "Patient.name.where(use = 'old').family", HIE_TYPE_string },
+        { "Patient.meta.profile.first() | Patient.meta.profile",
+          HIE_TYPE_canonical },
+        { "Patient.meta.profile | Patient.name", HIE_TYPE_NONE },
+        { "Patient.deceased", HIE_TYPE_NONE },
+        { "Patient.deceased.ofType(dateTime)", HIE_TYPE_dateTime },
+        { "Patient.name.exists()", HIE_TYPE_NONE },
+        { "Patient.name.family.upper()", HIE_TYPE_NONE },
+        { "Patient.descendants()", HIE_TYPE_NONE },
+        { "1", HIE_TYPE_NONE }
+    };
+    hie_fhirpath_options_t    options = { HIE_TYPE_Patient, false };
+    hie_fhirpath_t           *fp;
+    size_t                    i;
+
+    for (i = 0; i < sizeof(t) / sizeof(t[0]); i++) {
+        assert_int_equal(hie_fhirpath_compile(pool, S(t[i].text), &options,
+                                              &fp, NULL), HIE_OK);
+        if (hie_fhirpath_type(fp) != t[i].type) {
+            fail_msg("%s: %s", t[i].text,
+                     hie_types[hie_fhirpath_type(fp)].name);
+        }
+    }
+}
+
+
 int
 main(void)
 {
     int                      failed;
     const struct CMUnitTest  tests[] = {
         cmocka_unit_test(test_invariants),
-        cmocka_unit_test(test_search_parameters)
+        cmocka_unit_test(test_search_parameters),
+        cmocka_unit_test(test_types)
     };
 
     apr_initialize();

@@ -432,6 +432,40 @@ test_terms(void **state)
 }
 
 
+/* What leads to canonicals: by where(), by paths; and what does not. */
+static void
+test_by_url(void **state)
+{
+    static const struct {
+        const char  *type, *code;
+        bool         by_url;
+    } t[] = {
+        { "ActivityDefinition", "composed-of", true },
+        { "ActivityDefinition", "depends-on", true },
+        { "Measure", "derived-from", true },
+        { "PlanDefinition", "predecessor", true },
+        { "Library", "successor", true },
+        { "QuestionnaireResponse", "questionnaire", true },
+        { "CarePlan", "instantiates-canonical", true },
+        { "ConceptMap", "source", true },
+        { "Composition", "related-ref", false },
+        { "Observation", "patient", false },
+        { "Task", "patient", false }
+    };
+    const hie_parameter_t    *p;
+    size_t                    i;
+
+    for (i = 0; i < sizeof(t) / sizeof(t[0]); i++) {
+        p = hie_search_param(search, hie_type_find(hie_str(t[i].type)),
+                             hie_str(t[i].code));
+        assert_non_null(p);
+        if (p->by_url != t[i].by_url) {
+            fail_msg("%s %s", t[i].type, t[i].code);
+        }
+    }
+}
+
+
 static void
 test_urls(void **state)
 {
@@ -869,6 +903,7 @@ main(void)
         cmocka_unit_test(test_corrected),
         cmocka_unit_test(test_windows),
         cmocka_unit_test(test_terms),
+        cmocka_unit_test(test_by_url),
         cmocka_unit_test(test_urls),
         cmocka_unit_test(test_targets),
         cmocka_unit_test(test_chains),

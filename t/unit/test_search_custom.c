@@ -167,6 +167,19 @@ test_kinds(void **state)
                 "\"Patient.extension('http://e').value.ofType(canonical)\""));
     assert_true(is_by_url("any") && take_away("any"));
 
+    /* more than paths */
+    add_well(SP("any", "reference", "\"Patient\"", ",\"expression\":"
+                "\"Patient.contact.organization.where(display.exists())\""));
+    assert_false(is_by_url("any"));
+    add_well(SP("any", "reference", "\"Patient\"", ",\"expression\":"
+                "\"Patient.extension.where(url = 'http://e' or url = 'http://f')"
+                ".value\""));
+    assert_false(is_by_url("any"));
+    add_well(SP("any", "reference", "\"Patient\"", ",\"expression\":"
+                "\"Patient.extension.where(url = 'http://e' or url = 'http://f')"
+                ".value.ofType(canonical) | Patient.meta.profile.first()\""));
+    assert_true(is_by_url("any") && take_away("any"));
+
     assert_true(take_away("eye") && take_away("photo"));
     assert_false(take_away("eye"));
     assert_false(is_served("Patient", "eye"));
