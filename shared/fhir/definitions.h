@@ -77,6 +77,8 @@ typedef struct {
     uint8_t      strength;       /* 'r'equired, 'e'xtensible, 'p'referred,
                                     e'x'ample */
     const char  *max;            /* elementdefinition-maxValueSet, or NULL */
+    const char  *system;         /* that all its codes are of; NULL: of several,
+                                    or it is not told */
 } hie_binding_t;
 
 extern const hie_type_info_t  hie_types[];

@@ -110,10 +110,31 @@ form_key(hie_criterion_parse_t *p, form_fn *fn, hie_str_t value, uint64_t *key)
 }
 
 
+/* A code that is of the system which its element implies has none of its
+ * own. */
+static hie_rc_t
+token_form(hie_criterion_parse_t *p, hie_str_t value, hie_str_t *form)
+{
+    hie_str_t    system, code;
+    const char  *implied = p->out->def->system;
+
+    system = hie_search_cut(value, '|', &code);
+    if (implied != NULL && code.len > 0
+        && hie_str_eqz(hie_search_plain(p->pool, system), implied))
+    {
+        *form = hie_forms_join(p->pool, HIE_STR(""), "|",
+                               hie_search_plain(p->pool, code));
+        return HIE_OK;
+    }
+
+    return hie_criterion_token(p, value, form);
+}
+
+
 static hie_rc_t
 token_key(hie_criterion_parse_t *p, hie_str_t value, uint64_t *key)
 {
-    return form_key(p, hie_criterion_token, value, key);
+    return form_key(p, token_form, value, key);
 }
 
 

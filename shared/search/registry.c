@@ -149,6 +149,40 @@ is_folded(const hie_search_plan_t *plan)
 }
 
 
+/* The system of a code is implied by what it is an element of (R4 section
+ * 3.1.1.4.10), where that has to be of one value set. */
+static const char *
+implied_system(const hie_search_plan_t *plan)
+{
+    int                       i;
+    const char               *system = NULL;
+    const hie_binding_t      *b;
+    const hie_search_path_t  *path;
+
+    if (plan->param.kind != HIE_SEARCH_TOKEN) {
+        return NULL;
+    }
+
+    for (i = 0; i < plan->n_paths; i++) {
+        path = &plan->paths[i];
+        if (path->n == 0 || path->type != HIE_TYPE_code) {
+            return NULL;
+        }
+
+        b = &hie_bindings[path->steps[path->n - 1].element->binding];
+        if (b->strength != 'r' || b->system == NULL
+            || (system != NULL && strcmp(b->system, system) != 0))
+        {
+            return NULL;
+        }
+
+        system = b->system;
+    }
+
+    return system;
+}
+
+
 /* The values of one element, whichever type it has, of which there is one. */
 static bool
 is_single(const hie_search_plan_t *plan)
@@ -200,6 +234,7 @@ hie_search_plan_expression(apr_pool_t *pool, hie_search_plan_t *plan,
     apr_pool_destroy(scratch);
     plan->param.by_url = refers_by_url(plan);
     plan->param.folded = is_folded(plan);
+    plan->param.system = implied_system(plan);
     plan->param.single = is_single(plan);
     return rc;
 }

@@ -42,6 +42,9 @@ typedef struct {
     bool                       folded;         /* a token whose values are of
                                                   type string: their case does
                                                   not count */
+    const char                *system;         /* of a token whose values are
+                                                  codes of this one system; or
+                                                  NULL */
     bool                       single;         /* a date of which no resource
                                                   has two */
 } hie_parameter_t;

@@ -191,6 +191,10 @@ def _(s):
         identifier:exact=12345          !400
         gender=male                     a
         gender=MALE                     -
+        gender=http://hl7.org/fhir/administrative-gender|male  a
+        gender=http://hl7.org/fhir/administrative-gender|MALE  -
+        gender=http://hl7.org/fhir/observation-status|male  -
+        gender:not=http://hl7.org/fhir/administrative-gender|male  b c d e
         gender=male,female              a b
         gender=male&gender=female       -
         gender=|male                    a

@@ -101,6 +101,14 @@ test_elements(void **state)
     assert_string_equal(hie_bindings[e->binding].value_set,
                         "http://hl7.org/fhir/ValueSet/observation-status");
     assert_int_equal(hie_bindings[e->binding].strength, 'r');
+    assert_string_equal(hie_bindings[e->binding].system,
+                        "http://hl7.org/fhir/observation-status");
+    /* of two; of a list that somebody else keeps */
+    e = element("Task", "intent");
+    assert_null(hie_bindings[e->binding].system);
+    e = element("Resource", "language");
+    assert_string_equal(hie_bindings[e->binding].max,
+                        "http://hl7.org/fhir/ValueSet/all-languages");
 
     e = element("Patient", "name");
     assert_int_equal(e->max, 0);

@@ -119,6 +119,29 @@ test_tokens(void **state)
 }
 
 
+/* Of an element of type code, where all codes that it may have are of one
+ * system. */
+static void
+test_implied_systems(void **state)
+{
+    each("{\"resourceType\":\"Patient\",\"gender\":\"male\"}",
+         LIST("gender=http://hl7.org/fhir/administrative-gender|male",
+              "gender=urn:x,http://hl7.org/fhir/administrative-gender|male",
+              "gender:not=http://hl7.org/fhir/administrative-gender|female",
+              "gender:not=urn:x|male", "gender=|male"),
+         LIST("gender=http://hl7.org/fhir/administrative-gender|female",
+              "gender=http://hl7.org/fhir/observation-status|male",
+              "gender=urn:x|male",
+              "gender:not=http://hl7.org/fhir/administrative-gender|male"));
+    each("{\"resourceType\":\"Task\",\"status\":\"ready\",\"intent\":"
+         "\"order\",\"code\":{\"coding\":[{\"code\":\"ready\"}]}}",
+         LIST("status=http://hl7.org/fhir/task-status|ready", "code=|ready"),
+         LIST("code=http://hl7.org/fhir/task-status|ready",
+              /* one of two */
+              "intent=http://hl7.org/fhir/request-intent|order"));
+}
+
+
 /* Of type string; a code that is one counts as it is. */
 static void
 test_folded(void **state)
@@ -894,6 +917,7 @@ main(void)
 {
     const struct CMUnitTest  tests[] = {
         cmocka_unit_test(test_tokens),
+        cmocka_unit_test(test_implied_systems),
         cmocka_unit_test(test_folded),
         cmocka_unit_test(test_strings),
         cmocka_unit_test(test_dates),
