@@ -251,12 +251,31 @@ hie_decimal_format(apr_pool_t *pool, const hie_decimal_t *a)
 }
 
 
+/* All numbers below 2^53 and these are doubles, and the result of one operation
+ * on two doubles is the one nearest to the true one. */
+static const double  exact_powers[] = {
+    1e0, 1e1, 1e2, 1e3, 1e4, 1e5, 1e6, 1e7, 1e8, 1e9, 1e10, 1e11, 1e12, 1e13,
+    1e14, 1e15, 1e16, 1e17, 1e18, 1e19, 1e20, 1e21, 1e22
+};
+
+
 double
 hie_decimal_to_double(const hie_decimal_t *a)
 {
-    char  text[HIE_DECIMAL_TEXT_MAX];
-    int   n = put_digits(a, text);
+    char    text[HIE_DECIMAL_TEXT_MAX];
+    int     n;
+    double  v;
 
+    if (a->high == 0 && a->low < UINT64_C(1) << 53 && a->exponent >= -22
+        && a->exponent <= 22)
+    {
+        v = (double) a->low;
+        v = a->exponent < 0 ? v / exact_powers[-a->exponent]
+                            : v * exact_powers[a->exponent];
+        return a->negative ? -v : v;
+    }
+
+    n = put_digits(a, text);
     snprintf(text + n, sizeof(text) - (size_t) n, "e%d", (int) a->exponent);
 
     return a->negative ? -strtod(text, NULL) : strtod(text, NULL);

@@ -208,21 +208,22 @@ add_near(hie_find_t *w, const hie_near_t *p)
     hie_find_str(w, hie_str(apr_psprintf(w->pool, "%.17g", p->metres)));
 
     hie_buf_addf(&w->sql, "SELECT d.rid FROM hie.resource_number d"
-        " CROSS JOIN LATERAL (SELECT e.low FROM hie.resource_number e"
+        " CROSS JOIN LATERAL (SELECT e.low_float AS low"
+        " FROM hie.resource_number e"
         " WHERE e.rid = d.rid AND e.slot = d.slot AND e.code = %d"
         " OFFSET 0) e WHERE d.slot = $%d::bigint AND d.code = %d"
-        " AND d.low >= $%d::text::numeric - $%d::text::numeric"
-        " AND d.low <= $%d::text::numeric + $%d::text::numeric",
+        " AND d.low_float >= $%d::text::float8 - $%d::text::float8"
+        " AND d.low_float <= $%d::text::float8 + $%d::text::float8",
         HIE_SEARCH_LONGITUDE, a, HIE_SEARCH_LATITUDE, a + 1, a + 3, a + 1,
         a + 3);
     /* across the meridian of 180 degrees too */
     hie_buf_addf(&w->sql,
-        " AND (abs(e.low - $%d::text::numeric) <= $%d::text::numeric"
-        " OR 360 - abs(e.low - $%d::text::numeric) <= $%d::text::numeric)"
+        " AND (abs(e.low - $%d::text::float8) <= $%d::text::float8"
+        " OR 360 - abs(e.low - $%d::text::float8) <= $%d::text::float8)"
         " AND 2 * %.1f * asin(least(1, sqrt("
-        "power(sin(radians(d.low::float8 - $%d::text::float8) / 2), 2)"
-        " + cos(radians(d.low::float8)) * cos(radians($%d::text::float8))"
-        " * power(sin(radians(e.low::float8 - $%d::text::float8) / 2), 2))))"
+        "power(sin(radians(d.low_float - $%d::text::float8) / 2), 2)"
+        " + cos(radians(d.low_float)) * cos(radians($%d::text::float8))"
+        " * power(sin(radians(e.low - $%d::text::float8) / 2), 2))))"
         " <= $%d::text::float8",
         a + 2, a + 4, a + 2, a + 4, EARTH_RADIUS, a + 1, a + 1, a + 2, a + 5);
 }

@@ -195,6 +195,16 @@ hie_array_i32(hie_array_t *a, int32_t v)
 
 
 void
+hie_array_double(hie_array_t *a, double v)
+{
+    int64_t  bits;
+
+    memcpy(&bits, &v, sizeof(bits));
+    hie_array_i64(a, bits);
+}
+
+
+void
 hie_array_bool(hie_array_t *a, bool v)
 {
     char  byte = v;

@@ -72,8 +72,8 @@ typedef struct {
 
 typedef enum {
     HIE_PG_BOOL = 16, HIE_PG_BYTEA = 17, HIE_PG_INT8 = 20, HIE_PG_INT4 = 23,
-    HIE_PG_TEXT = 25, HIE_PG_TIMESTAMPTZ = 1184, HIE_PG_NUMERIC = 1700,
-    HIE_PG_TSVECTOR = 3614
+    HIE_PG_TEXT = 25, HIE_PG_FLOAT8 = 701, HIE_PG_TIMESTAMPTZ = 1184,
+    HIE_PG_NUMERIC = 1700, HIE_PG_TSVECTOR = 3614
 } hie_pg_type_t;
 
 void
@@ -85,6 +85,8 @@ void
 hie_array_i64(hie_array_t *a, int64_t v);
 void
 hie_array_i32(hie_array_t *a, int32_t v);
+void
+hie_array_double(hie_array_t *a, double v);
 void
 hie_array_bool(hie_array_t *a, bool v);
 void

@@ -9,6 +9,8 @@
 
 #include "store/puts.h"
 
+#include <math.h>
+
 
 #define PART(array, from, to)                                                 \
     "(" array ")[" from " + 1 : " to "]"
@@ -28,7 +30,7 @@
     "type, id, p0, p1, t0, t1, r0, r1, care_from, care_until, words,"         \
     " key, v0, v1"
 
-#define WRITTEN        "$40::timestamptz[], $41::bytea[], $42::int[]"
+#define WRITTEN        "$42::timestamptz[], $43::bytea[], $44::int[]"
 #define WRITTEN_NAMES  "updated, body, method"
 
 #define IS_ROW  HIE_IS_ROW("r", "d.key", "d.type", "d.id")
@@ -46,15 +48,15 @@
     " FROM unnest($20::int[], $21::bigint[], $22::bigint[], $23::bigint[],"   \
     " $24::bigint[]) AS u(ord, slot, low, high, scope)), "                    \
     "nn AS (INSERT INTO hie.resource_number (rid, slot, unit, system, code," \
-    " scope, low, high, unit_low, unit_high)"                                 \
+    " scope, low, high, unit_low, unit_high, low_float, unit_float)"          \
     " SELECT " RID ", u.slot, u.unit, u.system, u.code, u.scope, u.low,"      \
     " coalesce(u.high, u.low), u.unit_low,"                                   \
-    " coalesce(u.unit_high, u.unit_low)"                                      \
+    " coalesce(u.unit_high, u.unit_low), u.low_float, u.unit_float"           \
     " FROM unnest($25::int[], $26::bigint[], $27::bigint[], $28::bigint[],"   \
     " $29::bigint[], $30::bigint[], $31::numeric[], $32::numeric[],"          \
-    " $33::numeric[], $34::numeric[])"                                        \
+    " $33::numeric[], $34::numeric[], $40::float8[], $41::float8[])"          \
     " AS u(ord, slot, unit, system, code, scope, low, high, unit_low,"        \
-    " unit_high)), "                                                          \
+    " unit_high, low_float, unit_float)), "                                   \
     "nt AS (INSERT INTO hie.resource_text (rid, words)"                      \
     " SELECT i.rid, i.words FROM i WHERE i.words IS NOT NULL) "
 
@@ -95,7 +97,7 @@ static const char  create_sql[] =
 static const char  update_sql[] =
     "WITH d AS MATERIALIZED ("
     "SELECT u.*"
-    " FROM unnest(" COMMON ", " WRITTEN ", $43::bigint[]) WITH ORDINALITY"
+    " FROM unnest(" COMMON ", " WRITTEN ", $45::bigint[]) WITH ORDINALITY"
     " AS u(" COMMON_NAMES ", " WRITTEN_NAMES ", version, ord)), "
     "h AS (INSERT INTO hie.resource_history"
     " (rid, version, updated, superseded, method, deleted, type, id,"
@@ -121,7 +123,7 @@ static const char  update_sql[] =
  * the context of a Binary is. */
 static const char  reindex_sql[] =
     "WITH d AS MATERIALIZED ("
-    "SELECT u.* FROM unnest(" COMMON ", $40::bigint[]) WITH ORDINALITY"
+    "SELECT u.* FROM unnest(" COMMON ", $42::bigint[]) WITH ORDINALITY"
     " AS u(" COMMON_NAMES ", version, ord)), "
     "i AS (UPDATE hie.resource r SET care_from = d.care_from,"
     " care_until = d.care_until,"
@@ -193,6 +195,8 @@ init_values(hie_rows_t *w, apr_pool_t *pool)
     hie_array_init(&w->n_high, pool, HIE_PG_NUMERIC, 64);
     hie_array_init(&w->n_unit_low, pool, HIE_PG_NUMERIC, 64);
     hie_array_init(&w->n_unit_high, pool, HIE_PG_NUMERIC, 64);
+    hie_array_init(&w->n_low_float, pool, HIE_PG_FLOAT8, 64);
+    hie_array_init(&w->n_unit_float, pool, HIE_PG_FLOAT8, 64);
 }
 
 
@@ -360,13 +364,15 @@ add_dates(hie_rows_t *w, const hie_search_values_t *v)
 
 /* The two ends of one range; the second null if it is the first. */
 static void
-add_range(hie_array_t *low, hie_array_t *high, const hie_decimal_t *from,
-          const hie_decimal_t *to, uint8_t open)
+add_range(hie_array_t *low, hie_array_t *low_float, hie_array_t *high,
+          const hie_decimal_t *from, const hie_decimal_t *to, uint8_t open)
 {
     if (open & HIE_SEARCH_OPEN_LOW) {
         hie_array_infinity(low, true);
+        hie_array_double(low_float, -INFINITY);
     } else {
         hie_array_numeric(low, from);
+        hie_array_double(low_float, hie_decimal_to_double(from));
     }
 
     if (open & HIE_SEARCH_OPEN_HIGH) {
@@ -393,13 +399,15 @@ add_numbers(hie_rows_t *w, const hie_search_values_t *v)
         add_optional(&w->n_system, n->system);
         add_optional(&w->n_code, n->code);
         add_optional(&w->n_scope, n->scope);
-        add_range(&w->n_low, &w->n_high, &n->low, &n->high, n->open);
+        add_range(&w->n_low, &w->n_low_float, &w->n_high, &n->low, &n->high,
+                  n->open);
         if (n->unit == 0) {
             hie_array_null(&w->n_unit_low);
             hie_array_null(&w->n_unit_high);
+            hie_array_null(&w->n_unit_float);
         } else {
-            add_range(&w->n_unit_low, &w->n_unit_high, &n->unit_low,
-                      &n->unit_high, n->open);
+            add_range(&w->n_unit_low, &w->n_unit_float, &w->n_unit_high,
+                      &n->unit_low, &n->unit_high, n->open);
         }
     }
 }
@@ -490,6 +498,8 @@ hie_rows_params(hie_rows_t *w, hie_rows_kind_t kind)
         hie_params_array(&w->params, in_order[i]);
     }
     hie_params_i64(&w->params, w->generation);
+    hie_params_array(&w->params, &w->n_low_float);
+    hie_params_array(&w->params, &w->n_unit_float);
     if (kind != HIE_ROWS_REINDEX) {
         hie_params_array(&w->params, &w->updated);
         hie_params_array(&w->params, &w->body);

@@ -19,8 +19,9 @@
 #define LAST_CHARACTER  "\xf4\x8f\xbf\xbf"
 
 /* A value that an alternative brings along. */
-typedef enum { OPERAND_INT = 1, OPERAND_TEXT, OPERAND_NUMBER }
-    operand_kind_t;
+typedef enum {
+    OPERAND_INT = 1, OPERAND_TEXT, OPERAND_NUMBER, OPERAND_FLOAT
+} operand_kind_t;
 
 typedef struct {
     const char      *name;
@@ -29,7 +30,10 @@ typedef struct {
     hie_str_t        text;
 } operand_t;
 
-#define OPERANDS  8
+#define OPERANDS  10
+
+/* Behind the name of a number. */
+#define FLOAT  "_float"
 
 /* Dates that last longer have an index of their own (resource_date_long). */
 #define DAY_US    INT64_C(86400000000)
@@ -82,6 +86,18 @@ add_number(rows_t *x, alternative_t *a, const char *name,
 }
 
 
+/* The number rounded, as indexes have lower ends. */
+static void
+add_float(rows_t *x, alternative_t *a, const char *name,
+          const hie_decimal_t *d)
+{
+    a->operands[a->n++] = (operand_t) {
+        apr_pstrcat(x->pool, name, FLOAT, NULL), OPERAND_FLOAT, 0,
+        hie_str(apr_psprintf(x->pool, "%.17g", hie_decimal_to_double(d)))
+    };
+}
+
+
 static void
 add_slot(alternative_t *a, const hie_slot_t *of)
 {
@@ -106,7 +122,12 @@ operand(const rows_t *x, const char *name)
 {
     static const char *const  casts[] = {
         [OPERAND_INT] = "::bigint", [OPERAND_TEXT] = "::text",
-        [OPERAND_NUMBER] = "::text::numeric"
+        [OPERAND_NUMBER] = "::text::numeric",
+        [OPERAND_FLOAT] = "::text::float8"
+    };
+    static const char *const  casts_of_text[] = {
+        [OPERAND_INT] = "", [OPERAND_TEXT] = "",
+        [OPERAND_NUMBER] = "::numeric", [OPERAND_FLOAT] = "::float8"
     };
     const alternative_t      *a = x->first;
     int                       i = 0;
@@ -116,8 +137,7 @@ operand(const rows_t *x, const char *name)
     }
     if (x->members > 1) {
         return apr_pstrcat(x->pool, "q.", name,
-                           a->operands[i].kind == OPERAND_NUMBER
-                           ? "::numeric" : "", NULL);
+                           casts_of_text[a->operands[i].kind], NULL);
     }
     return apr_psprintf(x->pool, "$%d%s", x->param + i,
                         casts[a->operands[i].kind]);
@@ -286,15 +306,32 @@ asks_b(const hie_number_value_t *v)
 }
 
 
+/* Both are compared with lower ends, but for `b` of what is not equal. */
 static void
-add_ends(rows_t *x, alternative_t *a, const hie_number_value_t *v,
-         const char *name_a, const char *name_b)
+add_ends(rows_t *x, alternative_t *a, const hie_number_value_t *v)
 {
     if (asks_a(v)) {
-        add_number(x, a, name_a, &v->a);
+        add_number(x, a, "a", &v->a);
+        add_float(x, a, "a", &v->a);
     }
     if (asks_b(v)) {
-        add_number(x, a, name_b, &v->b);
+        add_number(x, a, "b", &v->b);
+        if (!v->negate || v->end != NULL) {
+            add_float(x, a, "b", &v->b);
+        }
+    }
+}
+
+
+/* With higher ends. */
+static void
+add_end(rows_t *x, alternative_t *a, const hie_number_value_t *v)
+{
+    if (asks_a(v)) {
+        add_number(x, a, "end_a", &v->a);
+    }
+    if (asks_b(v)) {
+        add_number(x, a, "end_b", &v->b);
     }
 }
 
@@ -323,10 +360,36 @@ number_alternative(rows_t *x, alternative_t *a, int i)
             add_int(a, "code", (int64_t) v->code);
         }
     }
-    add_ends(x, a, v, "a", "b");
+    add_ends(x, a, v);
     if (v->end != NULL) {
-        add_ends(x, a, v->end, "end_a", "end_b");
+        add_end(x, a, v->end);
     }
+}
+
+
+/* A column against an operand. Of the lower ends an index has what is rounded:
+ * if one is less than another, then it is so rounded too, or both are equal. */
+static const char *
+compared(const rows_t *x, const char *column, const char *op,
+         const char *name)
+{
+    const char  *exact = apr_psprintf(x->pool, "d.%s %s %s", column, op,
+                                      operand(x, name));
+    const char  *rounded = NULL;
+
+    if (strcmp(column, "low") == 0) {
+        rounded = "low_float";
+    } else if (strcmp(column, "unit_low") == 0) {
+        rounded = "unit_float";
+    }
+
+    if (rounded == NULL) {
+        return exact;
+    }
+
+    return apr_psprintf(x->pool, "d.%s %c= %s AND %s", rounded, op[0],
+                        operand(x, apr_pstrcat(x->pool, name, FLOAT, NULL)),
+                        exact);
 }
 
 
@@ -335,49 +398,56 @@ static void
 number_range(rows_t *x, const hie_number_value_t *v, const char *low,
              const char *high, const char *a, const char *b)
 {
-    hie_buf_t  *sql = &x->w->sql;
-    bool        single = low == high;
+    hie_buf_t   *sql = &x->w->sql;
+    const char  *op;
+    bool         single = low == high;
 
     switch (v->op) {
     case HIE_RANGE_EQ:
-        hie_buf_addf(sql, v->negate ? " AND (d.%s < %s OR d.%s >= %s)"
-                                    : " AND d.%s >= %s AND d.%s < %s",
-                     low, a, v->negate ? high : low, b);
-        if (!v->negate && !single) {
-            hie_buf_addf(sql, " AND d.%s < %s", high, b);
+        if (v->negate) {
+            hie_buf_addf(sql, " AND (%s OR %s)", compared(x, low, "<", a),
+                         compared(x, high, ">=", b));
+            break;
+        }
+        hie_buf_addf(sql, " AND %s AND %s", compared(x, low, ">=", a),
+                     compared(x, low, "<", b));
+        if (!single) {
+            hie_buf_addf(sql, " AND %s", compared(x, high, "<", b));
         }
         break;
     case HIE_RANGE_GT:
     case HIE_RANGE_GE:
+        op = v->op == HIE_RANGE_GT ? ">" : ">=";
         if (single) {
-            hie_buf_addf(sql, " AND d.%s %s %s", low,
-                         v->op == HIE_RANGE_GT ? ">" : ">=", b);
+            hie_buf_addf(sql, " AND %s", compared(x, low, op, b));
             break;
         }
-        hie_buf_addf(sql, " AND (d.%s %s %s OR d.%s <> d.%s AND d.%s %s %s)",
-                     low, v->op == HIE_RANGE_GT ? ">" : ">=", b, high, low,
-                     high, v->op == HIE_RANGE_GT ? ">" : ">=", b);
+        hie_buf_addf(sql, " AND (%s OR d.%s <> d.%s AND %s)",
+                     compared(x, low, op, b), high, low,
+                     compared(x, high, op, b));
         break;
     case HIE_RANGE_LT:
-        hie_buf_addf(sql, " AND d.%s < %s", low, a);
+        hie_buf_addf(sql, " AND %s", compared(x, low, "<", a));
         break;
     case HIE_RANGE_LE:
-        hie_buf_addf(sql, " AND d.%s <= %s", low, a);
+        hie_buf_addf(sql, " AND %s", compared(x, low, "<=", a));
         break;
     case HIE_RANGE_SA:
-        hie_buf_addf(sql, " AND d.%s > %s", low, b);
+        hie_buf_addf(sql, " AND %s", compared(x, low, ">", b));
         break;
     case HIE_RANGE_EB:
-        hie_buf_addf(sql, " AND d.%s < %s AND d.%s < %s", low, a, high, a);
+        hie_buf_addf(sql, " AND %s AND %s", compared(x, low, "<", a),
+                     compared(x, high, "<", a));
         break;
     case HIE_RANGE_AP:
         if (single) {
-            hie_buf_addf(sql, " AND d.%s >= %s AND d.%s <= %s", low, a, low,
-                         b);
+            hie_buf_addf(sql, " AND %s AND %s", compared(x, low, ">=", a),
+                         compared(x, low, "<=", b));
             break;
         }
-        hie_buf_addf(sql, " AND d.%s <= %s AND (d.%s >= %s OR d.%s <> d.%s"
-                     " AND d.%s >= %s)", low, b, low, a, high, low, high, a);
+        hie_buf_addf(sql, " AND %s AND (%s OR d.%s <> d.%s AND %s)",
+                     compared(x, low, "<=", b), compared(x, low, ">=", a),
+                     high, low, compared(x, high, ">=", a));
         break;
     }
 }
@@ -387,30 +457,27 @@ static void
 number_condition(rows_t *x)
 {
     const hie_number_value_t  *v = &x->criterion->numbers[x->which];
-    const char                *a, *b;
 
     slot_condition(x, &v->of);
-    a = asks_a(v) ? operand(x, "a") : NULL;
-    b = asks_b(v) ? operand(x, "b") : NULL;
     if (v->end != NULL) {
-        number_range(x, v, "low", "low", a, b);
-        a = asks_a(v->end) ? operand(x, "end_a") : NULL;
-        b = asks_b(v->end) ? operand(x, "end_b") : NULL;
-        number_range(x, v->end, "high", "high", a, b);
+        number_range(x, v, "low", "low", "a", "b");
+        number_range(x, v->end, "high", "high", "end_a", "end_b");
         return;
     }
+
     if (v->unit != 0) {
         say(x, " AND d.unit = %s", operand(x, "unit"), "");
-        number_range(x, v, "unit_low", "unit_high", a, b);
+        number_range(x, v, "unit_low", "unit_high", "a", "b");
         return;
     }
+
     if (v->system != 0) {
         say(x, " AND d.system = %s", operand(x, "system"), "");
     }
     if (v->code != 0) {
         say(x, " AND d.code = %s", operand(x, "code"), "");
     }
-    number_range(x, v, "low", "high", a, b);
+    number_range(x, v, "low", "high", "a", "b");
 }
 
 

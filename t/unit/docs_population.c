@@ -43,6 +43,10 @@ static const char *const  values[] = {
     "\"valueQuantity\":{\"value\":5.40," UCUM "\"mg\",\"unit\":\"milligram\"}",
     "\"valueQuantity\":{\"value\":0.0054," UCUM "\"g\"}",
     "\"valueQuantity\":{\"value\":6," UCUM "\"mg\"}",
+    /* the same numbers when they are rounded to doubles */
+    "\"valueQuantity\":{\"value\":0.1000000000000000000001," UCUM "\"mg\"}",
+    "\"valueQuantity\":{\"value\":0.1000000000000000000002," UCUM "\"mg\"}",
+    "\"valueQuantity\":{\"value\":0.1000000000000000000003," UCUM "\"mg\"}",
     "\"valueQuantity\":{\"value\":5.4,\"unit\":\"mg\"}",
     "\"valueQuantity\":{\"value\":-3.25," UCUM "\"Cel\"}",
     "\"valueQuantity\":{\"value\":7,\"comparator\":\"<\"," UCUM "\"mg\"}",

@@ -102,6 +102,17 @@ const char *const  docs_shapes[] = {
     "Observation?value-quantity=ne5.4|http://unitsofmeasure.org|mg",
     "Observation?value-quantity=gt5.4|http://unitsofmeasure.org|mg",
     "Observation?value-quantity=ge5.4",
+    "Observation?value-quantity=gt0.1000000000000000000002",
+    "Observation?value-quantity=ge0.1000000000000000000002",
+    "Observation?value-quantity=lt0.1000000000000000000002",
+    "Observation?value-quantity=le0.1000000000000000000002",
+    "Observation?value-quantity=0.1000000000000000000002",
+    "Observation?value-quantity=ne0.1000000000000000000002",
+    "Observation?value-quantity=ap0.1000000000000000000002",
+    "Observation?value-quantity=gt0.1000000000000000000002"
+        "|http://unitsofmeasure.org|mg",
+    "Observation?value-quantity=le0.0001000000000000000000002"
+        "|http://unitsofmeasure.org|g",
     "Observation?value-quantity=lt5.4",
     "Observation?value-quantity=le5.4||mg",
     "Observation?value-quantity=sa5.4|http://unitsofmeasure.org|mg",

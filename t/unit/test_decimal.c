@@ -10,6 +10,7 @@
 
 #include <math.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include <apr_general.h>
@@ -365,7 +366,15 @@ test_round(void **state)
 static void
 test_double(void **state)
 {
-    hie_decimal_t  d = dec("-1.5e-3");
+    static const char *const  doubles[] = {
+        "0.1", "5.4", "-0.3", "9007199254740991", "9007199254740993",
+        "9007199254740991e22", "9007199254740991e-22", "1e22", "1e23", "1e-22",
+        "1e-23", "8.41e21", "123456789012345.678", "0.30000000000000004",
+        "-4503599627370497.5", "5e-324", "1.7976931348623157e308"
+    };
+
+    hie_decimal_t             d = dec("-1.5e-3");
+    int                       i;
 
     assert_true(hie_decimal_to_double(&d) == -0.0015);
     d = dec("0");
@@ -374,6 +383,10 @@ test_double(void **state)
     assert_true(isinf(hie_decimal_to_double(&d)));
     d = dec("-" NINES "e-6143");
     assert_true(hie_decimal_to_double(&d) <= 0);
+    for (i = 0; i < (int) (sizeof(doubles) / sizeof(doubles[0])); i++) {
+        d = dec(doubles[i]);
+        assert_true(hie_decimal_to_double(&d) == strtod(doubles[i], NULL));
+    }
 
     assert_true(hie_decimal_from_double(0.1, 15, &d));
     is(&d, "0.1");
