@@ -1,7 +1,8 @@
-"""What benchmarks of writing share: resources to write, and the bare table
-that they are measured against."""
+"""What benchmarks share: the memory of the database, resources to write, and
+the bare table that writing is measured against."""
 
 import json
+import os
 import re
 import subprocess
 
@@ -10,6 +11,13 @@ from .postgres import BIN
 from .process import SHARED
 
 BUNDLES = SHARED / "data/synthea-r4/bundles"
+
+
+def shared_buffers():
+    """A quarter of the memory, as PostgreSQL's manual begins with; more than
+    2 GB no benchmark here needs."""
+    memory = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
+    return f"{min(memory // 4, 2 << 30) >> 20}MB"
 
 
 def bundles():

@@ -24,7 +24,7 @@ host  all all 127.0.0.1/32 scram-sha-256
 CONF = """\
 listen_addresses = '127.0.0.1'
 unix_socket_directories = '{socket}'
-shared_buffers = 256MB
+shared_buffers = {buffers}
 max_connections = 300
 wal_compression = on
 max_wal_size = 2GB
@@ -67,7 +67,9 @@ class Postgres:
             cwd="/")
 
         with open(self.data / "postgresql.conf", "a") as f:
-            f.write(CONF.format(socket=self.socket))
+            f.write(CONF.format(
+                socket=self.socket,
+                buffers=self.stand.options.get("shared_buffers", "256MB")))
         (self.data / "pg_hba.conf").write_text(HBA)
         me = "root" if ROOT else WWW
         lines = [f"stand {me} {role}"
