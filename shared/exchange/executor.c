@@ -16,8 +16,13 @@
 #include "exchange/private.h"
 
 #define LANES  2                 /* threads that work on one kind at a time */
-#define BATCH  16                /* jobs in one round trip */
+#define BATCH  32                /* jobs in one round trip, at most */
 #define SMALL  65536             /* bytes of a resource among others */
+
+/* What a statement costs by itself is shared by more creates than reads. */
+static const int  batch_of[HIE_TOGETHER_KINDS] = {
+    [HIE_ALONE] = 1, [HIE_READS] = 16, [HIE_CREATES] = BATCH
+};
 
 typedef struct {
     hie_job_t   *first;
@@ -121,7 +126,7 @@ has_work(const hie_executor_t *e, int kind)
 
     return e->lanes[kind] == 0
            || (e->lanes[kind] < LANES
-               && (kind != HIE_CREATES || n >= BATCH / 2));
+               && (kind != HIE_CREATES || n >= batch_of[kind] / 2));
 }
 
 
@@ -138,7 +143,7 @@ take(hie_executor_t *e, hie_job_t *jobs[BATCH])
             continue;
         }
 
-        for (n = 0; n < BATCH && q->n > 0; n++) {
+        for (n = 0; n < batch_of[kind] && q->n > 0; n++) {
             jobs[n] = queue_take(q);
         }
 
