@@ -203,9 +203,10 @@ hie_worker_run(hie_runtime_t *rt, _Atomic bool *stop, hie_error_t *err);
 
 /*
  * Loading: for hiectl. One Bundle or one line of NDJSON after the other; ids
- * are kept, `urn:uuid` references are resolved. What loses against other writers
- * (HIE_TIMEOUT, HIE_BUSY, HIE_CONFLICT) is tried again, with pauses. `again`:
- * also what was loaded before; `unchecked`: resources are not validated.
+ * are kept, `urn:uuid` references are resolved. What loses against others who
+ * write (HIE_TIMEOUT, HIE_BUSY, HIE_CONFLICT) is tried again, with pauses.
+ * `again`: also what was loaded before; `unchecked`: resources are not
+ * validated.
  */
 typedef void hie_load_progress_cb(void *baton, int64_t done, int64_t total);
 

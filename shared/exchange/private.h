@@ -27,6 +27,7 @@ typedef struct hie_executor_t  hie_executor_t;
 typedef struct hie_held_t      hie_held_t;
 
 typedef struct hie_parameters_t  hie_parameters_t;
+typedef struct hie_value_sets_t  hie_value_sets_t;
 
 #define HIE_SPARE_POOLS  64
 
@@ -43,7 +44,8 @@ struct hie_runtime_t {
     hie_search_t        *search;
 
     pthread_mutex_t      compile_lock;   /* of the two above */
-    pthread_mutex_t      load_lock;    /* of making profiles anew */
+    pthread_mutex_t      load_lock;    /* of making profiles anew, and of */
+    hie_value_sets_t    *value_sets;   /* those that they bind to; or NULL */
     pthread_mutex_t      parameters_lock;    /* of changing `search` */
     _Atomic apr_time_t   look_due;     /* at other search parameters */
     _Atomic int64_t      generation;   /* that `search` has, at least */
@@ -214,14 +216,25 @@ hie_definitions_load(const hie_config_t *conf, hie_validator_t *v,
                      apr_pool_t *pool, hie_error_t *err);
 
 /* profiles.c: the validator for a resource, which knows the profiles that are
- * stored if it names such a one, or `asked` (or empty) is one. `out` is to be
- * released after use; NULL: it is the runtime's own. */
+ * stored if it names such a one, or `asked` (or empty) is one, and the value
+ * sets that are stored if the profiles bind to them. `out` is to be released
+ * after use; NULL: it is the runtime's own. */
 HIE_BLOCKING hie_rc_t
 hie_profiles_hold(hie_runtime_t *rt, const hie_doc_t *d, hie_node_t n,
                   hie_str_t asked, apr_pool_t *pool, hie_validator_t **v,
                   hie_held_t **out, hie_error_t *err);
 void
 hie_profiles_release(hie_runtime_t *rt, hie_held_t *held);
+
+/* bindings.c, with the load lock: adds the stored value sets that the validator
+ * wants, in memory of `pool`. `state`: that of ValueSets and of CodeSystems.
+ * `wants`: there are some, be they stored or not. */
+HIE_BLOCKING hie_rc_t
+hie_bindings_load(hie_runtime_t *rt, const hie_store_state_t state[2],
+                  hie_validator_t *v, apr_pool_t *pool, bool *wants,
+                  hie_error_t *err);
+void
+hie_bindings_free(hie_runtime_t *rt);
 
 /* parameters.c: search parameters that are stored. The first brings rt->search
  * to what is stored; the second does it at most once a second, and leaves it

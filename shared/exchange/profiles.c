@@ -8,6 +8,10 @@
  * whether the stored ones are still those that were compiled. A validator made
  * of them stands on that of the directory; it is replaced as a whole, and goes
  * when the last one who uses it has let it go.
+ *
+ * The same holds for the value sets that profiles bind to, be the profiles
+ * stored or of the directory: those that are stored are part of the validator
+ * (bindings.c), and of its state.
  */
 
 #include <string.h>
@@ -24,13 +28,20 @@
 /* Others may write while they are read. */
 #define TRIES  3
 
-#define DEFINITION  HIE_STR("StructureDefinition")
-#define BASE        "http://hl7.org/fhir/StructureDefinition/"
+#define BASE  "http://hl7.org/fhir/StructureDefinition/"
+
+/* Of what the validator is made, at one moment. */
+enum { PROFILES, VALUE_SETS, CODE_SYSTEMS, KINDS };
+
+typedef struct {
+    hie_store_state_t  of[KINDS];
+} state_t;
 
 struct hie_held_t {
     apr_pool_t         *pool;
     hie_validator_t    *validator;
-    hie_store_state_t   state;
+    state_t             state;
+    bool                wants;       /* value sets that may be stored */
     int                 users;       /* one of them is being the present one */
 };
 
@@ -43,7 +54,8 @@ typedef struct {
 
 
 /*
- * Does a resource name what the directory does not have?
+ * Does a resource name what the directory does not have, or what may need value
+ * sets that it does not have?
  */
 
 /* A type of R4 by its own definition: met by what is valid. */
@@ -63,10 +75,12 @@ is_base(hie_str_t url)
 }
 
 
+/* One that `v` does not know; NULL knows none. */
 static bool
 is_stored(const hie_validator_t *v, hie_str_t url)
 {
-    return url.len > 0 && !is_base(url) && !hie_validator_knows(v, url);
+    return url.len > 0 && !is_base(url)
+           && (v == NULL || !hie_validator_knows(v, url));
 }
 
 
@@ -100,6 +114,19 @@ names_stored(const hie_validator_t *v, const hie_doc_t *d, hie_node_t n,
     }
 
     return false;
+}
+
+
+/* Of most resources: no. */
+static bool
+needs_stored(const hie_validator_t *v, const hie_doc_t *d, hie_node_t n,
+             hie_str_t asked, apr_pool_t *pool)
+{
+    hie_str_t  *wants;
+
+    return (is_stored(NULL, asked) || names_stored(NULL, d, n, pool, 0))
+           && (hie_validator_wants(v, pool, &wants) > 0
+               || is_stored(v, asked) || names_stored(v, d, n, pool, 0));
 }
 
 
@@ -154,8 +181,8 @@ load(loader_t *l, hie_error_t *err)
     apr_pool_t  *scratch = hie_pool_create(l->held->pool, "hie-profiles");
 
     do {
-        rc = hie_store_everyones(l->rt->store, DEFINITION, after, PAGE,
-                                 scratch, &rows, &n, err);
+        rc = hie_store_everyones(l->rt->store, HIE_STR("StructureDefinition"),
+                                 after, PAGE, scratch, &rows, &n, err);
         for (i = 0; rc == HIE_OK && i < n; i++) {
             after = rows[i].rid;
             if (l->n == PROFILES_MAX || l->bytes > BYTES_MAX) {
@@ -180,7 +207,7 @@ load(loader_t *l, hie_error_t *err)
 /* The error of one that does not compile names its place; the others are
  * used. */
 static hie_rc_t
-make(hie_runtime_t *rt, const hie_store_state_t *state, hie_held_t **out,
+make(hie_runtime_t *rt, const state_t *state, hie_held_t **out,
      hie_error_t *err)
 {
     hie_rc_t                  rc;
@@ -195,14 +222,20 @@ make(hie_runtime_t *rt, const hie_store_state_t *state, hie_held_t **out,
     l.held->state = *state;
     l.held->validator = hie_validator_create(pool, &options);
     rc = load(&l, err);
+    if (rc == HIE_OK && hie_validator_ready(l.held->validator, &why) != HIE_OK)
+    {
+        hie_log(HIE_LOG_WARN, "HIE5012", "a stored profile is not used for "
+                "validation: %s: %s", why.where, why.detail);
+    }
+
+    if (rc == HIE_OK) {
+        rc = hie_bindings_load(rt, &state->of[VALUE_SETS], l.held->validator,
+                               pool, &l.held->wants, err);
+    }
+
     if (rc != HIE_OK) {
         apr_pool_destroy(pool);
         return rc;
-    }
-
-    if (hie_validator_ready(l.held->validator, &why) != HIE_OK) {
-        hie_log(HIE_LOG_WARN, "HIE5012", "a stored profile is not used for "
-                "validation: %s: %s", why.where, why.detail);
     }
 
     *out = l.held;
@@ -210,21 +243,44 @@ make(hie_runtime_t *rt, const hie_store_state_t *state, hie_held_t **out,
 }
 
 
-static bool
-same(const hie_store_state_t *a, const hie_store_state_t *b)
+static hie_rc_t
+look(hie_runtime_t *rt, apr_pool_t *pool, state_t *out, hie_error_t *err)
 {
-    return a->n == b->n && a->mark == b->mark;
+    static const hie_str_t  types[KINDS] = {
+        [PROFILES] = { "StructureDefinition", 19 },
+        [VALUE_SETS] = { "ValueSet", 8 }, [CODE_SYSTEMS] = { "CodeSystem", 10 }
+    };
+
+    return hie_store_states(rt->store, types, KINDS, pool, out->of, err);
+}
+
+
+/* Is it still the validator of that state? */
+static bool
+holds(const hie_held_t *held, const state_t *state)
+{
+    int  i;
+
+    for (i = 0; i < (held->wants ? KINDS : VALUE_SETS); i++) {
+        if (held->state.of[i].n != state->of[i].n
+            || held->state.of[i].mark != state->of[i].mark)
+        {
+            return false;
+        }
+    }
+
+    return true;
 }
 
 
 /* The present one if it is of that state, for one more user. */
 static hie_held_t *
-take(hie_runtime_t *rt, const hie_store_state_t *state)
+take(hie_runtime_t *rt, const state_t *state)
 {
     hie_held_t  *held = NULL;
 
     pthread_mutex_lock(&rt->lock);
-    if (rt->profiles != NULL && same(&rt->profiles->state, state)) {
+    if (rt->profiles != NULL && holds(rt->profiles, state)) {
         held = rt->profiles;
         held->users++;
     }
@@ -249,12 +305,12 @@ install(hie_runtime_t *rt, hie_held_t *held)
 static hie_rc_t
 renew(hie_runtime_t *rt, apr_pool_t *pool, hie_held_t **out, hie_error_t *err)
 {
-    int                i;
-    hie_rc_t           rc;
-    hie_held_t        *held;
-    hie_store_state_t  before, after;
+    int          i;
+    hie_rc_t     rc;
+    state_t      before, after;
+    hie_held_t  *held;
 
-    rc = hie_store_state(rt->store, DEFINITION, pool, &before, err);
+    rc = look(rt, pool, &before, err);
     for (i = 0; rc == HIE_OK && i < TRIES; i++) {
         *out = take(rt, &before);
         if (*out != NULL) {
@@ -266,8 +322,8 @@ renew(hie_runtime_t *rt, apr_pool_t *pool, hie_held_t **out, hie_error_t *err)
             return rc;
         }
 
-        rc = hie_store_state(rt->store, DEFINITION, pool, &after, err);
-        if (rc == HIE_OK && same(&before, &after)) {
+        rc = look(rt, pool, &after, err);
+        if (rc == HIE_OK && holds(held, &after)) {
             install(rt, held);
             *out = held;
             return HIE_OK;
@@ -288,17 +344,19 @@ hie_profiles_hold(hie_runtime_t *rt, const hie_doc_t *d, hie_node_t n,
                   hie_str_t asked, apr_pool_t *pool, hie_validator_t **v,
                   hie_held_t **out, hie_error_t *err)
 {
-    hie_rc_t           rc;
-    hie_store_state_t  state;
+    hie_rc_t  rc;
+    state_t   state;
 
     *v = rt->validator;
     *out = NULL;
-    if (!is_stored(*v, asked) && !names_stored(*v, d, n, pool, 0)) {
+    if (!needs_stored(*v, d, n, asked, pool)) {
         return HIE_OK;
     }
 
-    rc = hie_store_state(rt->store, DEFINITION, pool, &state, err);
-    if (rc != HIE_OK || state.n == 0) {
+    rc = look(rt, pool, &state, err);
+    if (rc != HIE_OK
+        || (state.of[PROFILES].n == 0 && state.of[VALUE_SETS].n == 0))
+    {
         return rc;
     }
 

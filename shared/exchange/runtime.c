@@ -173,6 +173,7 @@ static void
 runtime_free(hie_runtime_t *rt)
 {
     hie_profiles_release(rt, rt->profiles);
+    hie_bindings_free(rt);
     hie_parameters_free(rt);
     while (rt->n_spare > 0) {
         apr_pool_destroy(rt->spare[--rt->n_spare]);

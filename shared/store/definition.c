@@ -9,9 +9,11 @@
 
 
 hie_rc_t
-hie_store_state(hie_store_t *s, hie_str_t type, apr_pool_t *pool,
-                hie_store_state_t *out, hie_error_t *err)
+hie_store_states(hie_store_t *s, const hie_str_t *types, int n,
+                 apr_pool_t *pool, hie_store_state_t *out, hie_error_t *err)
 {
+    int            i;
+    hie_array_t    names;
     hie_params_t   params;
     hie_stmt_t     st;
     PGresult      *res;
@@ -19,19 +21,30 @@ hie_store_state(hie_store_t *s, hie_str_t type, apr_pool_t *pool,
 
     HIE_ASSERT_MAY_BLOCK();
 
-    hie_store_stmt(&st, "SELECT count(*), coalesce(bit_xor("
-                   "hashtextextended(r.id, r.version)), 0)"
-                   " FROM hie.resource r WHERE r.type = $1::text"
-                   " AND NOT r.deleted AND r.patients = '{}'");
+    hie_store_stmt(&st, "SELECT s.n, s.mark FROM unnest($1::text[])"
+                   " WITH ORDINALITY AS t(type, at) CROSS JOIN LATERAL"
+                   " (SELECT count(*) AS n, coalesce(bit_xor("
+                   "hashtextextended(r.id, r.version)), 0) AS mark"
+                   " FROM hie.resource r WHERE r.type = t.type"
+                   " AND NOT r.deleted AND r.patients = '{}') s"
+                   " ORDER BY t.at");
+    hie_array_init(&names, pool, HIE_PG_TEXT, 64);
+    for (i = 0; i < n; i++) {
+        hie_array_str(&names, types[i]);
+    }
+
     hie_params_init(&params, pool);
-    hie_params_str(&params, type);
+    hie_params_array(&params, &names);
     rc = hie_store_query(s, &st, &params, &res, err);
     if (rc != HIE_OK) {
         return rc;
     }
 
-    out->n = hie_result_i64(res, 0, 0);
-    out->mark = hie_result_i64(res, 0, 1);
+    for (i = 0; i < n; i++) {
+        out[i].n = hie_result_i64(res, i, 0);
+        out[i].mark = hie_result_i64(res, i, 1);
+    }
+
     PQclear(res);
     return HIE_OK;
 }

@@ -483,7 +483,8 @@ hie_store_content_read(hie_store_t *s, int64_t content, int64_t size,
 
 /*
  * All current resources of a type that are nobody's, hence visible to all; and
- * a mark by which one state of them is told from another.
+ * a mark by which one state of them is told from another. Of `n` types in one
+ * statement, at one moment; `out` has as many.
  */
 typedef struct {
     int64_t  n;
@@ -491,8 +492,8 @@ typedef struct {
 } hie_store_state_t;
 
 HIE_BLOCKING hie_rc_t
-hie_store_state(hie_store_t *s, hie_str_t type, apr_pool_t *pool,
-                hie_store_state_t *out, hie_error_t *err);
+hie_store_states(hie_store_t *s, const hie_str_t *types, int n,
+                 apr_pool_t *pool, hie_store_state_t *out, hie_error_t *err);
 /* At most `count` of them, in the order of their places, after one. */
 HIE_BLOCKING hie_rc_t
 hie_store_everyones(hie_store_t *s, hie_str_t type, int64_t after, int count,

@@ -261,6 +261,10 @@ compile_binding(compiler_t *x, constraint_t *k)
     k->bound->url = hie_str_z(x->v->pool, url);
     k->bound->set = hie_value_set_find(url);
     k->bound->enforced = true;
+    if (k->bound->set == NULL) {
+        apr_hash_set(x->v->bound, k->bound->url, (apr_ssize_t) url.len,
+                     k->bound->url);
+    }
 }
 
 
@@ -653,6 +657,45 @@ bool
 hie_validator_knows(const hie_validator_t *v, hie_str_t profile)
 {
     return hie_profile_find(v, profile) != NULL;
+}
+
+
+static void
+add_wants(const hie_validator_t *v, const hie_validator_t *of,
+          apr_array_header_t *wants)
+{
+    hie_str_t          url;
+    const void        *key;
+    apr_ssize_t        len;
+    apr_hash_index_t  *hi;
+
+    for (hi = apr_hash_first(wants->pool, of->bound); hi != NULL;
+         hi = apr_hash_next(hi))
+    {
+        apr_hash_this(hi, &key, &len, NULL);
+        url = (hie_str_t) { key, (size_t) len };
+        if (!hie_loaded_knows(v, url)
+            && (of == v || apr_hash_get(v->bound, key, len) == NULL))
+        {
+            APR_ARRAY_PUSH(wants, hie_str_t) = url;
+        }
+    }
+}
+
+
+int
+hie_validator_wants(const hie_validator_t *v, apr_pool_t *pool,
+                    hie_str_t **out)
+{
+    apr_array_header_t  *wants = apr_array_make(pool, 8, sizeof(hie_str_t));
+
+    add_wants(v, v, wants);
+    if (v->options.base != NULL) {
+        add_wants(v, v->options.base, wants);
+    }
+
+    *out = (hie_str_t *) wants->elts;
+    return wants->nelts;
 }
 
 

@@ -380,18 +380,36 @@ set_has(const loaded_set_t *set, hie_str_t system, hie_str_t code)
 }
 
 
+/* That of the version, else the one that is there. */
+static const loaded_set_t *
+find_set(const hie_validator_t *v, hie_str_t url)
+{
+    hie_str_t            plain = versionless(url);
+    const loaded_set_t  *set = NULL;
+
+    for ( ; v != NULL && set == NULL; v = v->options.base) {
+        set = apr_hash_get(v->sets, url.ptr, (apr_ssize_t) url.len);
+        if (set == NULL) {
+            set = apr_hash_get(v->sets, plain.ptr, (apr_ssize_t) plain.len);
+        }
+    }
+
+    return set;
+}
+
+
+bool
+hie_loaded_knows(const hie_validator_t *v, hie_str_t url)
+{
+    return find_set(v, url) != NULL;
+}
+
+
 hie_code_answer_t
 hie_loaded_has(hie_validator_t *v, hie_str_t url, hie_str_t system,
                hie_str_t code)
 {
-    const loaded_set_t  *set;
-
-    url = versionless(url);
-    set = apr_hash_get(v->sets, url.ptr, (apr_ssize_t) url.len);
-
-    if (set == NULL && v->options.base != NULL) {
-        return hie_loaded_has(v->options.base, url, system, code);
-    }
+    const loaded_set_t  *set = find_set(v, url);
 
     if (set == NULL || set->unsure) {
         return HIE_CODE_UNKNOWN;

@@ -100,6 +100,13 @@ hie_validator_add(hie_validator_t *v, const hie_doc_t *d, hie_error_t *err);
  * the first validation otherwise; here errors are seen before it. */
 hie_rc_t
 hie_validator_ready(hie_validator_t *v, hie_error_t *err);
+/* The value sets that required bindings of its profiles (those of its base,
+ * too) name, as they stand there, and that neither R4 nor hie_validator_add
+ * brought. Of a validator that is ready. `out` is in `pool`; how many. One that
+ * is added with a url "canonical|version" is that of such a binding alone. */
+int
+hie_validator_wants(const hie_validator_t *v, apr_pool_t *pool,
+                    hie_str_t **out);
 /* Is this canonical (a version after '|' is ignored) one that was added? */
 bool
 hie_validator_knows(const hie_validator_t *v, hie_str_t profile);

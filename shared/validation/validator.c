@@ -24,6 +24,7 @@ hie_validator_create(apr_pool_t *pool, const hie_validator_options_t *options)
     v->profiles = apr_hash_make(pool);
     v->sets = apr_hash_make(pool);
     v->systems = apr_hash_make(pool);
+    v->bound = apr_hash_make(pool);
     v->ready = true;
     hie_validator_bind(v);
 

@@ -27,6 +27,8 @@ struct hie_validator_t {
     apr_hash_t               *profiles;   /* canonical: profile_t */
     apr_hash_t               *sets;       /* canonical: loaded_set_t */
     apr_hash_t               *systems;    /* canonical: hie_doc_t */
+    apr_hash_t               *bound;      /* value sets of bindings that are
+                                             not R4's, as they stand there */
     size_t                    made;       /* bytes of snapshots */
 };
 
@@ -95,6 +97,8 @@ hie_terminology_add(hie_validator_t *v, const hie_doc_t *d, bool system,
 void
 hie_terminology_ready(hie_validator_t *v);
 /* Of the value sets that were added. */
+bool
+hie_loaded_knows(const hie_validator_t *v, hie_str_t url);
 hie_code_answer_t
 hie_loaded_has(hie_validator_t *v, hie_str_t url, hie_str_t system,
                hie_str_t code);

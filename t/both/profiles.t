@@ -223,6 +223,131 @@ def _(s):
         equal(r.status, wanted, f"{key} {len(identifiers)} {r}")
 
 
+def value_set(key, *codes, **more):
+    return {"resourceType": "ValueSet", "id": key, "status": "active",
+            "url": f"http://example.org/vs/{key}", "compose": {"include": [
+                {"system": "http://example.org/cs", "concept": [
+                    {"code": c} for c in codes]}]}} | more
+
+
+def bound(key, url, path="Patient.maritalStatus", kind="CodeableConcept"):
+    """A profile that binds an element to a value set."""
+    return definition(key, element(
+        path, 0, "1", type=[{"code": kind}],
+        binding={"strength": "required", "valueSet": url}))
+
+
+def married(key, code, *profiles):
+    claim = {"meta": {"profile": list(profiles)}} if profiles else {}
+    return patient(key, **claim, maritalStatus={"coding": [
+        {"system": "http://example.org/cs", "code": code}]})
+
+
+@both("a binding of a stored profile to a stored value set")
+def _(s):
+    key, p = s.id("vs"), s.id("p")
+    url = f"http://example.org/vs/{key}"
+    profile = bound(s.id("sd"), url)
+    s.seed(profile)
+    good, bad = (married(p, c, profile["url"]) for c in ("in", "out"))
+    equal(everywhere(s, bad), {2}, "the value set is not known yet")
+    s.seed(value_set(key, "in", "as-well"))
+    equal(everywhere(s, bad), {422}, "outside")
+    equal(everywhere(s, good), {2}, "inside")
+    r = s.put(f"/Patient/{p}", bad)
+    issue = r.json()["issue"][0]
+    equal((issue["code"], issue["expression"]),
+          ("code-invalid", ["Patient.maritalStatus"]), "the place")
+    check(url in issue["diagnostics"] and '"out"' in issue["diagnostics"],
+          issue)
+    r = s.post("/Patient/$validate", bad)
+    equal([i["expression"] for i in r.json()["issue"]
+           if i["severity"] == "error"], [["Patient.maritalStatus"]],
+          "$validate")
+    s.seed(value_set(key, "out"))
+    equal(everywhere(s, bad), {2}, "another one is inside")
+    equal(everywhere(s, good), {422}, "and the first one is not")
+    equal(s.delete(f"/ValueSet/{key}").status, 204, "deleted")
+    equal(everywhere(s, good), {2}, "nobody knows it any more")
+
+
+@both("value sets of code systems, of value sets, of versions, of a code")
+def _(s):
+    cs, p = s.id("cs"), s.id("p")
+    system = f"http://example.org/cs/{cs}"
+    codes = {"resourceType": "CodeSystem", "id": cs, "url": system,
+             "status": "active", "content": "complete",
+             "hierarchyMeaning": "is-a", "concept": [
+                 {"code": "male", "concept": [{"code": "female"}]},
+                 {"code": "other"}]}
+
+    def sets(name, include, **more):
+        return value_set(s.id(name), **more) | {
+            "compose": {"include": [include]}}
+
+    below = sets("below", {"system": system, "filter": [
+        {"property": "concept", "op": "is-a", "value": "male"}]})
+    around = sets("around", {"valueSet": [below["url"]]})
+    old = sets("old", {"system": system, "concept": [{"code": "other"}]},
+               version="1", url=f"http://example.org/vs/{s.id('v')}")
+    new = sets("new", {"system": system, "concept": [{"code": "male"}]},
+               version="2", url=old["url"])
+    s.seed(codes, below, around, old, new)
+    for name, url, inside, outside in (
+            ("a", below["url"], "female", "other"),
+            ("b", around["url"], "male", "other"),
+            ("c", old["url"] + "|1", "other", "male"),
+            ("d", old["url"] + "|2", "male", "other"),
+            ("e", old["url"], "male", "other")):
+        profile = bound(s.id(name), url, "Patient.gender", "code")
+        s.seed(profile)
+        for code, wanted in ((inside, {2}), (outside, {422})):
+            equal(everywhere(s, patient(p, gender=code, meta={
+                "profile": [profile["url"]]})), wanted, f"{name} {code}")
+    codes["concept"][1]["code"] = "unknown"
+    codes["concept"][0]["concept"][0]["code"] = "other"
+    s.seed(codes)
+    equal(everywhere(s, patient(p, gender="other", meta={
+        "profile": [f"http://example.org/stored/{s.id('a')}"]})), {2},
+        "the code system has changed")
+
+
+@both("a binding of a profile of the directory to a stored value set")
+def _(s):
+    p = s.id("p")
+    url = f"{PROFILE}-{s.server}"
+    key = f"bound-{s.server}"
+    bad, good = (married(p, c, url) for c in ("out", "in"))
+    equal(everywhere(s, bad), {2}, "not known yet")
+    s.seed(value_set(key, "in"))
+    equal(everywhere(s, bad), {422}, "outside")
+    equal(everywhere(s, good), {2}, "inside")
+    equal(everywhere(s, married(p, "out")), {2}, "who does not claim it")
+    r = s.post(f"/Patient/$validate?profile={url}", married(p, "out"))
+    check(any(i.get("expression") == ["Patient.maritalStatus"]
+              for i in r.json()["issue"]), f"$validate {r.body}")
+    s.seed(value_set(key, "in", "out"))
+    equal(everywhere(s, bad), {2}, "it has grown")
+
+
+@both("a value set that cannot be expanded judges nothing, and spoils nothing")
+def _(s):
+    p, wide, good = s.id("p"), s.id("wide"), s.id("good")
+    url = f"http://example.org/vs/{wide}"
+    whole = value_set(wide) | {"compose": {"include": [
+        {"system": f"http://example.org/nobody/{wide}"}]}}
+    s.seed(whole, value_set(good, "in"), bound(s.id("a"), url),
+           bound(s.id("b"), f"http://example.org/vs/{good}"))
+    claims = [f"http://example.org/stored/{s.id(n)}" for n in "ab"]
+    equal(everywhere(s, married(p, "out", claims[0])), {2}, "not judged")
+    equal(everywhere(s, married(p, "out", claims[1])), {422}, "judged")
+    s.seed(whole | {"compose": {"include": [
+        {"system": "http://example.org/cs", "concept": [
+            {"code": f"c{n}"} for n in range(10001)]}]}})
+    equal(everywhere(s, married(p, "out", claims[0])), {2}, "too many")
+    equal(everywhere(s, married(p, "out", claims[1])), {422}, "still judged")
+
+
 @both("one that is of no use does not spoil the others")
 def _(s):
     good, bad, p = s.id("good"), s.id("bad"), s.id("p")
@@ -291,6 +416,10 @@ with tempfile.TemporaryDirectory(prefix="hie-profiles-") as directory:
         for path in (US_CORE / "StructureDefinition").glob("*.json"):
             (Path(directory) / path.name).write_bytes(path.read_bytes())
     (Path(directory) / "born.json").write_text(json.dumps(born()))
+    for server in SERVERS:
+        (Path(directory) / f"bound-{server}.json").write_text(json.dumps(
+            bound("x", f"http://example.org/vs/bound-{server}")
+            | {"url": f"{PROFILE}-{server}"}))
     Path(directory).chmod(0o755)
     stand = own_stand("profiles")
     stand.options["fhir"] = f'  definitions: "{directory}"'

@@ -890,6 +890,68 @@ test_code_binding(void **state)
 }
 
 
+/* What bindings name and nobody brought, and where it is brought later. */
+static void
+test_wanted_value_sets(void **state)
+{
+    static const char  set[] =
+        "{'resourceType':'ValueSet','url':'%s','expansion':{'contains':"
+        "[{'system':'http://s','code':'%s'}]}}";
+    static const char *const  bound[] = {
+        "http://v/base", "http://v/own", "http://v/own|2",
+        "http://hl7.org/fhir/ValueSet/administrative-gender", "http://v/there"
+    };
+
+    int                       i, n;
+    char                     *name;
+    hie_str_t                *wants;
+    hie_validator_t          *v, *base = hie_validator_create(tool_pool, NULL);
+    hie_validator_options_t   options = { .base = base };
+
+    v = hie_validator_create(tool_pool, &options);
+    for (i = 0; i < 5; i++) {
+        name = apr_psprintf(tool_pool, "w%d", i);
+        add(i == 0 ? base : v, profile(name, "Patient", apr_psprintf(tool_pool,
+            "{'id':'Patient.maritalStatus','path':'Patient.maritalStatus',"
+            "'binding':{'strength':'required','valueSet':'%s'}}", bound[i])));
+    }
+
+    add(v, profile("w5", "Patient", "{'id':'Patient.maritalStatus','path':"
+        "'Patient.maritalStatus','binding':{'strength':'extensible',"
+        "'valueSet':'http://v/no'}}"));
+    add(base, apr_psprintf(tool_pool, set, "http://v/there", "c"));
+    assert_int_equal(hie_validator_ready(base, NULL), HIE_OK);
+    assert_int_equal(hie_validator_ready(v, NULL), HIE_OK);
+    assert_int_equal(hie_validator_wants(base, tool_pool, &wants), 1);
+    n = hie_validator_wants(v, tool_pool, &wants);
+    assert_int_equal(n, 3);
+    for (i = 0; i < n; i++) {
+        assert_true(hie_str_eqz(wants[i], bound[0])
+                    || hie_str_eqz(wants[i], bound[1])
+                    || hie_str_eqz(wants[i], bound[2]));
+    }
+
+    expect(v, "Patient", "w1", "'maritalStatus':{'coding':[{'system':"
+           "'http://s','code':'x'}]}", "information not-supported "
+           "Patient.maritalStatus (http://p/w1#binding)");
+    add(v, apr_psprintf(tool_pool, set, "http://v/base", "a"));
+    add(v, apr_psprintf(tool_pool, set, "http://v/own", "b"));
+    add(v, apr_psprintf(tool_pool, set, "http://v/own|2", "c"));
+    assert_int_equal(hie_validator_wants(v, tool_pool, &wants), 0);
+    assert_int_equal(hie_validator_wants(base, tool_pool, &wants), 1);
+    for (i = 0; i < 3; i++) {
+        name = apr_psprintf(tool_pool, "w%d", i);
+        expect(v, "Patient", name, apr_psprintf(tool_pool,
+            "'maritalStatus':{'coding':[{'system':'http://s','code':'%c'}]}",
+            'a' + i), "");
+        expect(v, "Patient", name, "'maritalStatus':{'coding':[{'system':"
+               "'http://s','code':'x'}]}", apr_psprintf(tool_pool,
+               "code-invalid Patient.maritalStatus (http://p/%s#binding)",
+               name));
+    }
+}
+
+
 int
 main(void)
 {
@@ -913,6 +975,7 @@ main(void)
         cmocka_unit_test(test_differentials_refused),
         cmocka_unit_test(test_value_sets),
         cmocka_unit_test(test_code_binding),
+        cmocka_unit_test(test_wanted_value_sets),
     };
 
     return cmocka_run_group_tests(tests, tool_setup, tool_teardown);
