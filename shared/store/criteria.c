@@ -76,8 +76,10 @@ add_id_keys(hie_find_t *w, const hie_criterion_t *c,
             keys[n++] = hie_fhir_resource_key(types->names[i], c->ids[k]);
         }
     }
-    hie_buf_addf(&w->sql, "%s.key = ANY ($%d::bigint[])", alias,
+    hie_buf_addf(&w->sql, "%s.key = ANY ($%d::bigint[]) AND (", alias,
                  hie_find_keys(w, keys, n));
+    add_ids(w, c, alias);
+    hie_buf_addz(&w->sql, ")" BY_NO_INDEX);
 }
 
 

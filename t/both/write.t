@@ -8,6 +8,7 @@ from pathlib import Path
 sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "lib"))
 
 from hie.fhir import consent, found, observation, patient        # noqa: E402
+from hie.rowkey import row_key                                   # noqa: E402
 from hie.tap import both, check, equal, main                     # noqa: E402
 
 
@@ -331,6 +332,27 @@ def _(s):
                     "entry": [entry]})
     outcome = r.json()["entry"][0]["response"]["outcome"]
     check(len(outcome["issue"]) > 2, outcome)
+
+
+@both("two ids with the same hash: the second is refused, and not mistaken")
+def _(s):
+    first, second = s.id("p1"), s.id("p2")
+    s.seed(patient(first))
+    psql = s.stand.postgres.psql
+    psql(f"UPDATE hie.resource SET key = {row_key('Patient', second)}"
+         f" WHERE type = 'Patient' AND id = '{first}'")
+    try:
+        refused(s.get(f"/Patient/{second}"), 404)
+        refused(s.put(f"/Patient/{second}", patient(second)), 409)
+        entry = {"resource": patient(second), "request": {
+            "method": "PUT", "url": f"Patient/{second}"}}
+        refused(s.post("", {"resourceType": "Bundle", "type": "transaction",
+                            "entry": [entry]}), 409)
+        equal(s.get(f"/Patient?_id={second}").json().get("entry", []), [],
+              "by its id")
+    finally:
+        psql(f"DELETE FROM hie.resource WHERE type = 'Patient'"
+             f" AND id = '{first}'")
 
 
 @both("an observation keeps its reference to what was deleted")
