@@ -6,6 +6,7 @@
 #include <stdio.h>
 
 #include "hiectl/hiectl.h"
+#include "store/store.h"
 
 
 void

@@ -172,12 +172,13 @@ test_kinds(void **state)
                 "\"Patient.contact.organization.where(display.exists())\""));
     assert_false(is_by_url("any"));
     add_well(SP("any", "reference", "\"Patient\"", ",\"expression\":"
-                "\"Patient.extension.where(url = 'http://e' or url = 'http://f')"
-                ".value\""));
+                "\"Patient.extension.where(url = 'http://e'"
+                " or url = 'http://f').value\""));
     assert_false(is_by_url("any"));
     add_well(SP("any", "reference", "\"Patient\"", ",\"expression\":"
-                "\"Patient.extension.where(url = 'http://e' or url = 'http://f')"
-                ".value.ofType(canonical) | Patient.meta.profile.first()\""));
+                "\"Patient.extension.where(url = 'http://e'"
+                " or url = 'http://f').value.ofType(canonical)"
+                " | Patient.meta.profile.first()\""));
     assert_true(is_by_url("any") && take_away("any"));
 
     assert_true(take_away("eye") && take_away("photo"));

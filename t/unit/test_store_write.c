@@ -577,8 +577,8 @@ main(void)
     const struct CMUnitTest  tests[] = {
         TEST(test_fresh), TEST(test_create), TEST(test_update_and_delete),
         TEST(test_many), TEST(test_numeric), TEST(test_words),
-        TEST(test_word_signs), TEST(test_word_limits), TEST(test_no_full_text), TEST(test_terms),
-        TEST(test_terms_after_loss), TEST(test_incomplete)
+        TEST(test_word_signs), TEST(test_word_limits), TEST(test_no_full_text),
+        TEST(test_terms), TEST(test_terms_after_loss), TEST(test_incomplete)
     };
 
     if (!tool_available()) {
