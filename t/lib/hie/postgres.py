@@ -26,8 +26,8 @@ listen_addresses = '127.0.0.1'
 unix_socket_directories = '{socket}'
 shared_buffers = {buffers}
 max_connections = 300
-wal_compression = on
-max_wal_size = 2GB
+wal_compression = lz4
+max_wal_size = {wal}
 checkpoint_timeout = 15min
 random_page_cost = 1.1
 effective_cache_size = 1GB
@@ -69,7 +69,8 @@ class Postgres:
         with open(self.data / "postgresql.conf", "a") as f:
             f.write(CONF.format(
                 socket=self.socket,
-                buffers=self.stand.options.get("shared_buffers", "256MB")))
+                buffers=self.stand.options.get("shared_buffers", "256MB"),
+                wal=self.stand.options.get("max_wal_size", "2GB")))
         (self.data / "pg_hba.conf").write_text(HBA)
         me = "root" if ROOT else WWW
         lines = [f"stand {me} {role}"
