@@ -596,6 +596,22 @@ set_order(hie_searching_t *s)
 }
 
 
+/* Is what the rows of the page refer to asked for? */
+static bool
+refers(const hie_searching_t *s)
+{
+    int  i;
+
+    for (i = 0; i < s->includes->nelts; i++) {
+        if (!APR_ARRAY_IDX(s->includes, i, hie_include_t).reverse) {
+            return true;
+        }
+    }
+
+    return false;
+}
+
+
 static void
 set_query(hie_searching_t *s)
 {
@@ -609,6 +625,7 @@ set_query(hie_searching_t *s)
     q->types = s->types.names;
     q->criteria = &s->all;
     q->sorts = s->sorts;
+    q->references = refers(s);
     set_order(s);
 
     /* R4 section 3.1.1.5.2: without resources it is the number that is asked

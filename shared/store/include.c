@@ -5,6 +5,8 @@
 
 #include "store/query.h"
 
+#include <stdlib.h>
+
 #include <apr_hash.h>
 #include <apr_strings.h>
 
@@ -48,7 +50,13 @@ applies(const hie_include_t *i, bool reverse, bool canonical, bool again)
 static void
 begin(including_t *g, hie_find_t *w)
 {
+    int  i;
+
     hie_find_init(w, NULL, g->visible, NULL, g->pool);
+    for (i = 0; i < g->query->n_includes; i++) {
+        w->references = w->references
+                        || applies(&g->query->includes[i], false, false, true);
+    }
 }
 
 
@@ -108,7 +116,7 @@ run(including_t *g, hie_find_t *w)
         }
         see(g, rid);
         row = apr_array_push(g->found);
-        hie_find_row(op.res, i, g->pool, row);
+        hie_find_row(w, op.res, i, row);
     }
     return HIE_OK;
 }
@@ -133,56 +141,109 @@ add_places(hie_find_t *w, const hie_row_t *rows, int n)
 
 
 /*
- * What is referred to. The parameter's key tells the type that it is of; all
- * references of a type are asked for with its name. Those of parameter 0 are
- * of elements that no parameter leads to.
+ * What is referred to, as the rows say. The parameter's key tells the type that
+ * it is of; all references of a type are asked for with its name. Those of
+ * parameter 0 are of elements that no parameter leads to.
  */
+typedef struct {
+    uint64_t    key;
+    hie_type_t  target;          /* HIE_TYPE_NONE: any */
+} wanted_t;
+
+
+static int
+compare_wanted(const void *va, const void *vb)
+{
+    const wanted_t  *a = va, *b = vb;
+
+    if (a->key != b->key) {
+        return a->key < b->key ? -1 : 1;
+    }
+    return (a->target > b->target) - (a->target < b->target);
+}
+
+
+static bool
+is_of(const hie_row_t *row, hie_type_t type)
+{
+    return type == HIE_TYPE_NONE || hie_str_eqz(row->type,
+                                                hie_types[type].name);
+}
+
+
+/* By one include from one row. */
+static void
+want(apr_array_header_t *all, const hie_include_t *i, const hie_row_t *row)
+{
+    int  k;
+
+    for (k = 0; k < row->n_references; k++) {
+        if (row->ref_params[k] != 0
+            && (i->param == 0 || i->param == (uint32_t) row->ref_params[k]))
+        {
+            APR_ARRAY_PUSH(all, wanted_t) = (wanted_t) { row->ref_keys[k],
+                                                         i->target };
+        }
+    }
+}
+
+
+/* Each once, and those of any type by themselves: a row comes once. */
+static int
+find_wanted(hie_find_t *w, apr_array_header_t *all)
+{
+    wanted_t    *of = (wanted_t *) all->elts;
+    uint64_t    *keys = apr_palloc(w->pool, sizeof(*keys)
+                                            * (size_t) all->nelts);
+    hie_str_t   *types = apr_palloc(w->pool, sizeof(*types)
+                                             * (size_t) all->nelts);
+    int          k, n = 0, last = 0;
+
+    qsort(of, (size_t) all->nelts, sizeof(*of), compare_wanted);
+    for (k = 0; k < all->nelts; k++) {
+        if (n == 0 || of[k].key != of[last].key
+            || (of[last].target != HIE_TYPE_NONE
+                && of[k].target != of[last].target))
+        {
+            keys[n] = of[k].key;
+            types[n++] = hie_str(hie_types[of[k].target].name);
+            last = k;
+        }
+    }
+    k = hie_find_keys(w, keys, n);
+    (void) hie_find_strs(w, types, n);
+    return k;
+}
+
+
 static hie_rc_t
 forward(including_t *g, const hie_row_t *rows, int n, bool again)
 {
     hie_find_t            w;
-    hie_array_t           param, source, target;
+    apr_array_header_t   *all = apr_array_make(g->pool, n, sizeof(wanted_t));
     const hie_include_t  *i;
-    int                   k, p;
+    int                   k, r, p;
 
-    begin(g, &w);
-    hie_array_init(&param, g->pool, HIE_PG_INT8, 64);
-    hie_array_init(&source, g->pool, HIE_PG_TEXT, 64);
-    hie_array_init(&target, g->pool, HIE_PG_TEXT, 64);
     for (k = 0; k < g->query->n_includes; k++) {
         i = &g->query->includes[k];
-        if (applies(i, false, false, again)) {
-            hie_array_i64(&param, (int32_t) i->param);
-            hie_array_str(&source, hie_str(hie_types[i->source].name));
-            hie_array_str(&target, hie_str(hie_types[i->target].name));
+        for (r = 0; r < n && applies(i, false, false, again); r++) {
+            if (is_of(&rows[r], i->source)) {
+                want(all, i, &rows[r]);
+            }
         }
     }
-    if (param.n == 0) {
+    if (all->nelts == 0) {
         return HIE_OK;
     }
 
-    p = add_places(&w, rows, n);
-    hie_params_array(&w.params, &param);
-    hie_params_array(&w.params, &source);
-    hie_params_array(&w.params, &target);
-
+    begin(g, &w);
+    p = find_wanted(&w, all);
     hie_buf_addz(&w.sql, "SELECT ");
     hie_find_columns(&w, "x", true);
-    hie_buf_addf(&w.sql, " FROM (SELECT u.key, array_agg(DISTINCT i.target) AS"
-        " targets FROM unnest($%d::text[], $%d::bigint[]) AS j(type, rid)"
-        " CROSS JOIN LATERAL (SELECT r.type, r.ref_params, r.ref_keys"
-        " FROM hie.resource r WHERE r.type = j.type AND r.rid = j.rid",
+    hie_buf_addf(&w.sql, " FROM unnest($%d::bigint[], $%d::text[])"
+        " AS k(key, target) CROSS JOIN LATERAL (SELECT * FROM hie.resource x"
+        " WHERE x.key = k.key AND (k.target = '' OR x.type = k.target)",
         p, p + 1);
-    hie_find_base_sql(&w, "r");
-    hie_buf_addf(&w.sql, " OFFSET 0) r, unnest(r.ref_params, r.ref_keys)"
-        " AS u(param, key), unnest($%d::bigint[], $%d::text[], $%d::text[])"
-        " AS i(param, source, target) WHERE u.param <> 0"
-        " AND (i.param = u.param OR i.param = 0"
-        " AND (i.source = '' OR i.source = r.type)) GROUP BY u.key) k"
-        " CROSS JOIN LATERAL (SELECT * FROM hie.resource x"
-        " WHERE x.key = k.key AND ('' = ANY (k.targets)"
-        " OR x.type = ANY (k.targets))",
-        p + 2, p + 3, p + 4);
     add_wanted(g, &w, "x");
     hie_buf_addz(&w.sql, " OFFSET 0) x");
     add_limit(g, &w);
@@ -200,9 +261,7 @@ add_targets(const hie_include_t *i, const hie_row_t *rows, int n,
     int       k;
 
     for (k = 0; k < n; k++) {
-        if (i->target == HIE_TYPE_NONE
-            || hie_str_eqz(rows[k].type, hie_types[i->target].name))
-        {
+        if (is_of(&rows[k], i->target)) {
             key = hie_search_resource_key(rows[k].type, rows[k].id);
             APR_ARRAY_PUSH(keys, uint64_t) = key;
             APR_ARRAY_PUSH(tokens, uint64_t) =

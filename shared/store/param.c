@@ -332,6 +332,34 @@ hie_result_keys(const PGresult *res, int row, int col, apr_pool_t *pool,
 }
 
 
+int32_t *
+hie_result_ints(const PGresult *res, int row, int col, apr_pool_t *pool,
+                int *n)
+{
+    const char  *at = PQgetvalue(res, row, col);
+    size_t       len = (size_t) PQgetlength(res, row, col);
+    uint32_t     be;
+    int32_t     *ints;
+    int          i;
+
+    *n = 0;
+    if (len < ARRAY_HEADER) {
+        return NULL;
+    }
+
+    *n = (int) ((len - ARRAY_HEADER) / 8);
+    ints = apr_palloc(pool, (size_t) *n * sizeof(*ints));
+    at += ARRAY_HEADER;
+    for (i = 0; i < *n; i++) {
+        memcpy(&be, at + 4, sizeof(be));
+        ints[i] = (int32_t) be32toh(be);
+        at += 8;
+    }
+
+    return ints;
+}
+
+
 hie_str_t *
 hie_result_texts(const PGresult *res, int row, int col, apr_pool_t *pool,
                  int *n)

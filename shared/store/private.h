@@ -164,6 +164,10 @@ hie_result_str(const PGresult *res, int row, int col);
 uint64_t *
 hie_result_keys(const PGresult *res, int row, int col, apr_pool_t *pool,
                 int *n);
+/* The same of an integer[]. */
+int32_t *
+hie_result_ints(const PGresult *res, int row, int col, apr_pool_t *pool,
+                int *n);
 /* A text[] without nulls. */
 hie_str_t *
 hie_result_texts(const PGresult *res, int row, int col, apr_pool_t *pool,

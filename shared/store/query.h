@@ -27,6 +27,7 @@ typedef struct {
     hie_params_t              params;
     apr_pool_t               *pool;
     const hie_query_t        *query;
+    bool                      references;    /* columns of a row, too */
     hie_see_t                 see;
     int                       p_actors;      /* number of the parameter */
     int                       n_aliases;
@@ -68,7 +69,7 @@ hie_find_base_sql(hie_find_t *w, const char *alias);
 void
 hie_find_columns(hie_find_t *w, const char *alias, bool bodies);
 void
-hie_find_row(const PGresult *res, int i, apr_pool_t *pool, hie_row_t *row);
+hie_find_row(const hie_find_t *w, const PGresult *res, int i, hie_row_t *row);
 /* A name that no other alias has. */
 const char *
 hie_find_alias(hie_find_t *w);

@@ -10,7 +10,9 @@
 #include <apr_strings.h>
 
 
-#define COLUMNS  7           /* of a row, before its sort keys */
+/* Of a row, before its sort keys; and with its references. */
+#define COLUMNS             7
+#define COLUMNS_REFERENCES  9
 
 /* What a row costs when it is walked to, against one that an index of its
  * criteria leads to and that has to be sorted. */
@@ -28,6 +30,7 @@ hie_find_init(hie_find_t *w, const hie_query_t *q, const hie_visible_t *v,
     w->pool = pool;
     w->query = q;
     w->frequencies = f;
+    w->references = q != NULL && q->references;
     w->see = hie_visible_see(v);
     hie_buf_init(&w->sql, pool, 2048);
     hie_params_init(&w->params, pool);
@@ -132,6 +135,9 @@ hie_find_columns(hie_find_t *w, const char *alias, bool bodies)
         hie_buf_addf(&w->sql, "%s.body", alias);
     } else {
         hie_buf_addz(&w->sql, "''::bytea AS body");
+    }
+    if (w->references) {
+        hie_buf_addf(&w->sql, ", %s.ref_params, %s.ref_keys", alias, alias);
     }
 }
 
@@ -308,7 +314,7 @@ build_total(hie_find_t *w, hie_find_types_t *types)
  * Results.
  */
 void
-hie_find_row(const PGresult *res, int i, apr_pool_t *pool, hie_row_t *row)
+hie_find_row(const hie_find_t *w, const PGresult *res, int i, hie_row_t *row)
 {
     *row = (hie_row_t) { .version = 0 };
     row->rid = hie_result_i64(res, i, 0);
@@ -316,18 +322,25 @@ hie_find_row(const PGresult *res, int i, apr_pool_t *pool, hie_row_t *row)
     row->id = hie_result_str(res, i, 2);
     row->version = hie_result_i64(res, i, 3);
     row->updated = hie_result_time(res, i, 4);
-    row->patients = hie_result_keys(res, i, 5, pool, &row->n_patients);
+    row->patients = hie_result_keys(res, i, 5, w->pool, &row->n_patients);
     row->body = hie_result_str(res, i, 6);
+    if (w->references) {
+        row->ref_params = hie_result_ints(res, i, 7, w->pool,
+                                          &row->n_references);
+        row->ref_keys = hie_result_keys(res, i, 8, w->pool,
+                                        &row->n_references);
+    }
 }
 
 
 /* Backwards the rows come in the opposite order. */
 static void
-take_rows(PGresult *res, const hie_query_t *q, apr_pool_t *pool,
+take_rows(PGresult *res, const hie_find_t *w, apr_pool_t *pool,
           hie_found_t *out)
 {
-    int  n = PQntuples(res);
-    int  i, to;
+    const hie_query_t  *q = w->query;
+    int                 n = PQntuples(res);
+    int                 i, to;
 
     hie_result_own(res, pool);
     out->more = n > q->count;
@@ -337,9 +350,10 @@ take_rows(PGresult *res, const hie_query_t *q, apr_pool_t *pool,
     out->places = apr_pcalloc(pool, (size_t) (n + 1) * sizeof(*out->places));
     for (i = 0; i < n; i++) {
         to = q->backwards ? n - 1 - i : i;
-        hie_find_row(res, i, pool, &out->rows[to]);
+        hie_find_row(w, res, i, &out->rows[to]);
         out->places[to].rid = out->rows[to].rid;
-        hie_sort_place(q, res, i, COLUMNS, &out->places[to]);
+        hie_sort_place(q, res, i, w->references ? COLUMNS_REFERENCES : COLUMNS,
+                       &out->places[to]);
     }
 }
 
@@ -458,7 +472,7 @@ take(search_t *w, const hie_query_t *q, apr_pool_t *pool, hie_found_t *out)
 
     *out = (hie_found_t) { .total = -1 };
     if (q->count > 0) {
-        take_rows(w->ops[n++].res, q, pool, out);
+        take_rows(w->ops[n++].res, &w->page, pool, out);
     }
     if (n < w->n_ops) {
         take_total(w->ops[n].res, &w->total, &w->types[1], out);

@@ -91,6 +91,10 @@ typedef struct {
     uint64_t    *patients;
     hie_method_t method;       /* of a row of a history, else 0 */
     int64_t      rid;          /* its place: of a row that was found */
+    int          n_references; /* if they were asked for: what it refers to, */
+    int32_t     *ref_params;   /* by which parameter (0: by whichever, or
+                                  none) */
+    uint64_t    *ref_keys;     /* and the key of that */
 } hie_row_t;
 
 /* `version` 0: the current one. HIE_NOT_FOUND also when it is withheld; the
@@ -150,6 +154,7 @@ typedef struct {
     const hie_place_t      *after;         /* NULL: from the start */
     bool                    backwards;     /* the rows before it, then */
     hie_total_t             total;
+    bool                    references;    /* of each row, for _include */
     bool                    explain;
     int                     budget;        /* 0: as any statement */
 } hie_query_t;
@@ -176,10 +181,11 @@ hie_store_search(hie_store_t *s, const hie_visible_t *v, const hie_query_t *q,
                  apr_pool_t *pool, hie_found_t *out, hie_error_t *err);
 
 /*
- * What the rows of a page refer to, or what refers to them, as told by
- * `includes`, visible rows of the types only, each once and none that is on
- * the page. Those with `iterate` are applied again to what was found, until
- * there is nothing new, `max_rows` are reached (`more`) or `max_rounds` done.
+ * What the rows of a page (found with hie_query_t.references) refer to, or what
+ * refers to them, as told by `includes`, visible rows of the types only, each
+ * once and none that is on the page. Those with `iterate` are applied again to
+ * what was found, until there is nothing new, `max_rows` are reached (`more`)
+ * or `max_rounds` done.
  */
 typedef struct {
     const hie_row_t      *rows;

@@ -368,6 +368,7 @@ test_budget(void **state)
     a = ask("Patient?gender=male", 5);
     a->q.total = HIE_TOTAL_ACCURATE;
     a->q.budget = 200;
+    a->q.references = true;
     q.rows = find(a, &all).rows;
     q.n = 5;
     q.includes = &i;

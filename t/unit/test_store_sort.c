@@ -413,6 +413,7 @@ check_orders(const hie_visible_t *v)
     for (i = 0; i < N_ORDERS; i++) {
         apr_pool_create(&pool, outer);
         a = ask(orders[i], 7);
+        a->q.references = i % 2 == 1;
         walk_both_ways(a, v, "as it comes");
         wall(a);
         walk_both_ways(a, v, "walled");
