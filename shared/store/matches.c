@@ -26,6 +26,9 @@
 /* What a place out of an index costs, compared with a row. */
 #define PLACE_COST  0.03
 
+/* As many alternatives go into the index beside the criterion that leads. */
+#define SOME_TOKENS  10
+
 /* Patients that share the beginning of a name, by its length. */
 static const double  by_prefix[] = { 1, 0.1, 0.03, 0.01, 0.003, 0.001 };
 
@@ -328,18 +331,29 @@ is_plain_token(const hie_criterion_t *c)
 }
 
 
+/* Tokens of which a row has one, so few that looking each up in the index costs
+ * less than looking at rows. */
+static bool
+is_some_tokens(const hie_criterion_t *c)
+{
+    return c->kind == HIE_CRITERION_TOKENS && c->n > 1 && !c->negate
+           && c->n <= SOME_TOKENS;
+}
+
+
 /* Does the index that one leads by serve the other too? */
 static bool
 goes_with(const hie_criterion_t *lead, const hie_criterion_t *c)
 {
-    return (is_plain_token(lead) && is_plain_token(c))
+    return (lead->kind == HIE_CRITERION_TOKENS
+            && (is_plain_token(c) || is_some_tokens(c)))
            || (lead->kind == HIE_CRITERION_UPDATED && c->kind == lead->kind
                && hie_criterion_index(c) != NULL);
 }
 
 
-/* Tokens that each row must have: the index intersects them, whichever leads
- * among them. */
+/* Tokens that each row must have: the index intersects them, and those of which
+ * it must have one, whichever leads among them. */
 static void
 add_all_tokens(hie_find_t *w, const hie_criteria_t *c, const char *alias)
 {
@@ -352,8 +366,10 @@ add_all_tokens(hie_find_t *w, const hie_criteria_t *c, const char *alias)
             explain_lead(w, &c->criteria[i]);
         }
     }
-    hie_buf_addf(&w->sql, " AND %s.tokens @> $%d::bigint[]", alias,
-                 hie_find_keys(w, keys, n));
+    if (n > 0) {
+        hie_buf_addf(&w->sql, " AND %s.tokens @> $%d::bigint[]", alias,
+                     hie_find_keys(w, keys, n));
+    }
 }
 
 
@@ -513,15 +529,16 @@ hie_find_matches(hie_find_t *w, hie_find_types_t *types,
                           ? ")" : ") IS TRUE");
     hie_find_base_sql(w, alias);
 
-    if (lead != NULL && is_plain_token(lead)) {
+    if (lead != NULL && lead->kind == HIE_CRITERION_TOKENS) {
         add_all_tokens(w, c, alias);
-    } else if (lead != NULL) {
-        for (k = 0; k < c->n; k++) {
-            if (k == i || goes_with(lead, &c->criteria[k])) {
-                hie_buf_addz(&w->sql, " AND ");
-                hie_criterion_indexed(w, &c->criteria[k], types, alias);
-                explain_lead(w, &c->criteria[k]);
-            }
+    }
+    for (k = 0; lead != NULL && k < c->n; k++) {
+        if ((k == i || goes_with(lead, &c->criteria[k]))
+            && !is_plain_token(&c->criteria[k]))
+        {
+            hie_buf_addz(&w->sql, " AND ");
+            hie_criterion_indexed(w, &c->criteria[k], types, alias);
+            explain_lead(w, &c->criteria[k]);
         }
     }
     add_others(w, c, i, alias);

@@ -271,6 +271,17 @@ test_explanations(void **state)
     found = find(a, &all);
     assert_int_equal(found.n_explained, 2);
     assert_true(found.plan.len > 0);
+
+    /* a few alternatives go into the index too, many do not */
+    a = ask("Observation?code=8480-6&status=final,amended", 10);
+    a->q.explain = true;
+    found = find(a, &all);
+    explains(&found, "code=8480-6", "leads by index resource_tokens");
+    explains(&found, "status=final,amended", "leads by index resource_token");
+    a = ask("Observation?code=8480-6&status=final,a,b,c,d,e,f,g,h,i,j", 10);
+    a->q.explain = true;
+    found = find(a, &all);
+    explains(&found, "status=final,a,b,c,d,e,f,g,h,i,j", "is checked");
 }
 
 
