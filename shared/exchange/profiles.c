@@ -25,8 +25,9 @@
 #define BYTES_MAX     ((size_t) 64 * 1024 * 1024)
 #define PAGE          50
 
-/* Others may write while they are read. */
-#define TRIES  3
+/* Others may write while they are read; the time of the request bounds it,
+ * too. */
+#define TRIES  12
 
 #define BASE  "http://hl7.org/fhir/StructureDefinition/"
 
