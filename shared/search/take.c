@@ -441,11 +441,41 @@ open_side(hie_str_t comparator)
 }
 
 
+/* Most parameters with quantities find the same one: then the first of them
+ * has been worth the conversion. */
+#define BEFORE  8
+
+static bool
+copy_canonical(hie_indexer_t *ix, hie_search_number_t *x)
+{
+    int                         i, n = ix->numbers->nelts - 1;
+    const hie_search_number_t  *y;
+
+    for (i = n - 1; i >= 0 && i >= n - BEFORE; i--) {
+        y = &APR_ARRAY_IDX(ix->numbers, i, hie_search_number_t);
+        if (y->unit != 0 && y->code == x->code && y->system == x->system
+            && hie_decimal_compare(&y->low, &x->low) == 0)
+        {
+            x->unit = y->unit;
+            x->unit_low = y->unit_low;
+            x->unit_high = y->unit_low;
+            return true;
+        }
+    }
+
+    return false;
+}
+
+
 static void
 set_canonical(hie_indexer_t *ix, hie_search_number_t *x, hie_str_t code)
 {
     hie_str_t      unit;
     hie_decimal_t  value;
+
+    if (copy_canonical(ix, x)) {
+        return;
+    }
 
     if (hie_ucum_canonicalize(&x->low, code, ix->pool, &value, &unit, NULL)
         == HIE_OK)
