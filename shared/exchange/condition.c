@@ -221,7 +221,8 @@ parse_condition(conditions_t *c, condition_t *k)
     hie_asking_t   asking = {
         .store = p->rules->store, .search = p->rules->search,
         .conf = p->rules->conf, .base_url = p->rules->base_url,
-        .principal = p->rules->principal, .pool = p->pool
+        .principal = p->rules->principal,
+        .visible = p->rules->visible, .pool = p->pool
     };
 
     rc = hie_search_criteria(&asking, hie_type_find_resource(k->type),

@@ -373,6 +373,8 @@ typedef struct {
     hie_str_t               base_url;
     const hie_principal_t  *principal;   /* whose scopes chains need; or
                                             NULL */
+    const hie_visible_t    *visible;     /* as whom hierarchies are walked;
+                                            NULL: they are not */
     apr_pool_t             *pool;
 } hie_asking_t;
 

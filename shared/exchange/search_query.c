@@ -650,7 +650,8 @@ hie_asking(const hie_job_t *job)
     return (hie_asking_t) {
         .store = job->rt->store, .search = job->rt->search,
         .conf = job->rt->config, .base_url = job->base_url,
-        .principal = job->principal, .pool = job->pool
+        .principal = job->principal,
+        .visible = &job->decision->visible, .pool = job->pool
     };
 }
 

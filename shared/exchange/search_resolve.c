@@ -1,7 +1,7 @@
 /*
  * What criteria mean to one requester: which types a chain may go through,
  * and which codes :in, :not-in, :above and :below stand for (FHIR R4 section
- * 3.1.1.4.10).
+ * 3.1.1.4.10); of references search_hierarchy.c knows it.
  */
 
 #include <string.h>
@@ -156,6 +156,13 @@ look_up(resolver_t *r, hie_criterion_t *c)
     hie_rc_t     rc;
     hie_error_t  err;
 
+    if (c->def != NULL && c->def->kind == HIE_SEARCH_REFERENCE) {
+        rc = hie_search_relatives(r->a, c, &err);
+        return rc == HIE_OK ? rc : fail_name(r, c, rc,
+                                             apr_pstrdup(r->a->pool,
+                                                         err.detail));
+    }
+
     if (!r->begun) {
         hie_terms_init(&r->terms, r->a, &everybody, NULL);
         r->begun = true;
@@ -192,8 +199,8 @@ look_up(resolver_t *r, hie_criterion_t *c)
  * Chains.
  */
 
-static bool
-permitted(const hie_asking_t *a, hie_type_t type)
+bool
+hie_search_permits(const hie_asking_t *a, hie_type_t type)
 {
     return a->principal == NULL
            || hie_access_permits(a->principal, HIE_MAY_SEARCH,
@@ -211,7 +218,7 @@ follow(resolver_t *r, hie_criterion_t *c)
 
     for (i = 0, n = 0; i < c->n; i++) {
         if (c->kind == HIE_CRITERION_GROUP
-            || permitted(r->a, c->chains[i].type))
+            || hie_search_permits(r->a, c->chains[i].type))
         {
             c->chains[n++] = c->chains[i];
         }
@@ -289,7 +296,7 @@ hie_search_resolve_sort(const hie_asking_t *a, hie_sort_t *sort,
     params = apr_palloc(a->pool, sizeof(*params) * (size_t) (sort->n + 1));
     of = apr_palloc(a->pool, sizeof(*of) * (size_t) (sort->n + 1));
     for (i = 0, n = 0; i < sort->n; i++) {
-        if (permitted(a, sort->of[i])) {
+        if (hie_search_permits(a, sort->of[i])) {
             params[n] = sort->params[i];
             of[n++] = sort->of[i];
         }

@@ -51,10 +51,18 @@ hie_search_read(hie_searching_t *s);
 HIE_BLOCKING hie_rc_t
 hie_search_resolve(const hie_asking_t *a, hie_criterion_t *criteria, int n,
                    hie_error_t *err);
+/* Whether the requester may search the type. */
+bool
+hie_search_permits(const hie_asking_t *a, hie_type_t type);
 /* The same for the keys of _sort that follow a reference. */
 hie_rc_t
 hie_search_resolve_sort(const hie_asking_t *a, hie_sort_t *sort,
                         hie_error_t *err);
+
+/* search_hierarchy.c: :above and :below of references into TOKENS. */
+HIE_BLOCKING hie_rc_t
+hie_search_relatives(const hie_asking_t *a, hie_criterion_t *c,
+                     hie_error_t *err);
 
 /* search_bundle.c */
 hie_rc_t

@@ -582,6 +582,91 @@ identifier_key(hie_criterion_parse_t *p, hie_str_t value, uint64_t *key)
 }
 
 
+const char *
+hie_search_part_of(hie_type_t type)
+{
+    static const char *const  codes[] = { "partof", "part-of" };
+
+    size_t                    i;
+    int                       k;
+    const hie_search_param_t  *param;
+
+    for (i = 0; i < sizeof(codes) / sizeof(codes[0]); i++) {
+        param = hie_search_param_find(type, hie_str(codes[i]));
+        for (k = 0; param != NULL && k < param->n_targets; k++) {
+            if (hie_search_targets[param->first_target + k] == type) {
+                return codes[i];
+            }
+        }
+    }
+
+    return NULL;
+}
+
+
+void
+hie_search_references(hie_criterion_t *c, const hie_str_t *names, int n,
+                      apr_pool_t *pool)
+{
+    int        i, k, m;
+    uint64_t  *keys;
+    hie_str_t  type, id;
+
+    keys = apr_palloc(pool, sizeof(*keys) * (size_t) (n * c->n_params + 1));
+    for (i = 0, m = 0; i < n; i++) {
+        type = hie_str_split(names[i], '/', &id);
+        for (k = 0; k < c->n_params; k++) {
+            keys[m++] = hie_search_reference_key(
+                c->params[k], hie_search_resource_key(type, id));
+        }
+    }
+
+    c->kind = HIE_CRITERION_TOKENS;
+    c->n = m;
+    c->keys = keys;
+}
+
+
+/* A resource and what it is part of, or what is part of it (R4 section
+ * 3.1.1.4.12): other resources tell. */
+static hie_rc_t
+parse_relatives(hie_criterion_parse_t *p, hie_codes_of_t of)
+{
+    int                  i;
+    hie_rc_t             rc;
+    hie_type_t           type;
+    referred_t           r;
+    apr_array_header_t  *list;
+
+    p->modifier = HIE_STR_NONE;
+    rc = hie_criterion_split(p, &list);
+    for (i = 0; rc == HIE_OK && i < list->nelts; i++) {
+        rc = read_reference(p, APR_ARRAY_IDX(list, i, hie_str_t), &r);
+        type = rc == HIE_OK ? hie_type_find_resource(r.type) : HIE_TYPE_NONE;
+        if (rc == HIE_OK && (r.id.len == 0 || type == HIE_TYPE_NONE
+                             || hie_search_part_of(type) == NULL))
+        {
+            rc = hie_criterion_wrong(p, "[type]/[id] of a type that can be "
+                                     "part of its like");
+        }
+
+        APR_ARRAY_IDX(list, i, hie_str_t) = hie_forms_join(p->pool, r.type,
+                                                           "/", r.id);
+    }
+
+    if (rc == HIE_OK) {
+        p->out->kind = HIE_CRITERION_CODES;
+        p->out->codes_of = of;
+        p->out->n = list->nelts;
+        p->out->codes = (hie_str_t *) list->elts;
+        p->out->n_params = 1;
+        p->out->params = &p->out->def->key;
+    }
+
+    return rc;
+}
+
+
 hie_rc_t
 hie_criterion_references(hie_criterion_parse_t *p)
 {
@@ -603,6 +688,14 @@ hie_criterion_references(hie_criterion_parse_t *p)
         p->out->negate = true;
         p->modifier = HIE_STR_NONE;
         return parse_references(p);
+    }
+
+    if (hie_str_eqz(p->modifier, "above")) {
+        return parse_relatives(p, HIE_CODES_ABOVE);
+    }
+
+    if (hie_str_eqz(p->modifier, "below")) {
+        return parse_relatives(p, HIE_CODES_BELOW);
     }
 
     type = hie_criterion_type(p);

@@ -216,8 +216,10 @@ typedef enum {
     HIE_CRITERION_PRESENT,     /* a parameter has a value: :missing */
     HIE_CRITERION_GROUP,       /* meets one of several conjunctions */
     HIE_CRITERION_CODES        /* :in, :above, :below: which codes these are
-                                  only terminology knows; with them the caller
-                                  makes TOKENS of it (hie_search_codes) */
+                                  only terminology knows, and of references
+                                  other resources; with them the caller makes
+                                  TOKENS of it (hie_search_codes,
+                                  hie_search_references) */
 } hie_criterion_kind_t;
 
 typedef enum {
@@ -319,8 +321,8 @@ typedef struct {
         hie_str_t           *ids;      /* IDS */
         hie_near_t          *places;   /* NEAR */
         hie_chain_t         *chains;   /* CHAIN, HAS, GROUP */
-        hie_str_t           *codes;    /* CODES: a canonical, or
-                                          system|code */
+        hie_str_t           *codes;    /* CODES: a canonical, or system|code;
+                                          of a reference [type]/[id] */
     };
     hie_str_t              source;   /* "code:in=http://…", decoded */
 } hie_criterion_t;
@@ -474,6 +476,16 @@ typedef struct {
 bool
 hie_search_meets(const hie_search_values_t *values, const hie_row_facts_t *row,
                  const hie_criteria_t *criteria, bool *known);
+
+/* The parameter of a type that says what a resource is part of, if that is one
+ * of the same type (Location.partOf); or NULL. */
+const char *
+hie_search_part_of(hie_type_t type);
+
+/* CODES of a reference into TOKENS: what it stands for, "[type]/[id]" each. */
+void
+hie_search_references(hie_criterion_t *c, const hie_str_t *names, int n,
+                      apr_pool_t *pool);
 
 /* CODES into TOKENS: the codes that were found, "system|code" each. */
 void

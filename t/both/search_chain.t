@@ -172,6 +172,67 @@ def _(s):
         """)
 
 
+@both("above and below: what is part of what")
+def _(s):
+    ward(s)
+    plant(s, organization("x", "X", "y"), organization("y", "Y", "x"),
+          person("r", "Round", managingOrganization=ref("Organization", "y")))
+    table(s, "Patient", """
+        organization:below=<alpha>      p q
+        organization:below=Organization/<alpha>  p q
+        organization:below=<beta>       q
+        organization:below=<gamma>      q
+        organization:below=<beta>,<y>   q r
+        organization:below=<x>          r
+        organization:above=<gamma>      p q
+        organization:above=<beta>       p
+        organization:above=<alpha>      p
+        organization:above=<y>          r
+        organization:below=<none>       -
+        organization:below=<alpha>&family=chain  p
+        organization:below=Patient/<p>  !400
+        organization:below=https://other.example/fhir/Organization/<alpha>  !400
+        link:below=<p>                  !400
+        """)
+    table(s, "Observation", """
+        patient.organization:below=<beta>  b
+        patient.organization:above=<beta>  a c
+        performer:below=Organization/<alpha>  c
+        performer:below=<alpha>         !400
+        subject:below=Patient/<p>       !400
+        """)
+    table(s, "Organization", """
+        partof:below=<alpha>            beta gamma
+        partof:below=<gamma>            -
+        partof:above=<gamma>            beta gamma
+        _has:Patient:organization:_id=<q>&partof:below=<alpha>  gamma
+        """)
+    table(s, "Encounter", """
+        part-of:below=<e>               f
+        """)
+
+
+@both("below what has more parts than a search may name")
+def _(s):
+    entry = [{"resource": {"resourceType": "Organization", "id": s.id(f"w{i}"),
+                           "name": f"Ward {i}", "partOf": {
+                               "reference": f"Organization/{s.id('root')}"}}}
+             for i in range(1001)]
+    entry.append({"resource": {"resourceType": "Organization",
+                               "id": s.id("root"), "name": "House"}})
+    for e in entry:
+        e["request"] = {"method": "PUT",
+                        "url": f"Organization/{e['resource']['id']}"}
+    equal(s.post("", {"resourceType": "Bundle", "type": "transaction",
+                      "entry": entry}).status, 200, "transaction")
+    r = s.get(f"/Patient?organization:below={s.id('root')}")
+    equal(r.status, 422, "status")
+    equal(r.issue()["code"], "too-costly", "code")
+    check("1000" in r.issue()["diagnostics"], r.json())
+    r = s.get(f"/Organization?partof:above={s.id('w7')}&_summary=count")
+    equal(r.json()["total"], 1001, "above one of them")
+
+
 @both("_list and _filter")
 def _(s):
     ward(s)
@@ -439,6 +500,8 @@ def _(s):
     table(s, "Observation", """
         patient=<p>                     a c
         patient.family=chain            !403
+        patient.organization:below=<alpha>  !403
+        performer:below=Organization/<alpha>  !403
         subject.family=chain            !403
         subject:Patient.family=chain    !403
         encounter.status=finished       a b
