@@ -203,11 +203,11 @@ add_near(hie_find_t *w, const hie_near_t *p)
         aside = up / c;
     }
     a = hie_find_i64(w, (int64_t) p->slot);
-    hie_find_str(w, hie_str(apr_psprintf(w->pool, "%.17g", p->latitude)));
-    hie_find_str(w, hie_str(apr_psprintf(w->pool, "%.17g", p->longitude)));
-    hie_find_str(w, hie_str(apr_psprintf(w->pool, "%.17g", up)));
-    hie_find_str(w, hie_str(apr_psprintf(w->pool, "%.17g", aside)));
-    hie_find_str(w, hie_str(apr_psprintf(w->pool, "%.17g", p->metres)));
+    hie_find_str(w, hie_double_text(w->pool, p->latitude));
+    hie_find_str(w, hie_double_text(w->pool, p->longitude));
+    hie_find_str(w, hie_double_text(w->pool, up));
+    hie_find_str(w, hie_double_text(w->pool, aside));
+    hie_find_str(w, hie_double_text(w->pool, p->metres));
 
     hie_buf_addf(&w->sql, "SELECT d.rid FROM hie.resource_number d"
         " CROSS JOIN LATERAL (SELECT e.low_float AS low"

@@ -6,6 +6,8 @@
 
 #include "store/private.h"
 
+#include <stdio.h>
+
 #include <endian.h>
 #include <string.h>
 
@@ -99,4 +101,15 @@ hie_array_infinity(hie_array_t *a, bool negative)
     size_t  n = hie_numeric_infinity(negative, bytes);
 
     hie_array_str(a, (hie_str_t) { bytes, n });
+}
+
+
+/* Not by APR's formats: these are not exact to the last digit. */
+hie_str_t
+hie_double_text(apr_pool_t *pool, double v)
+{
+    char  text[32];
+
+    snprintf(text, sizeof(text), "%.17g", v);
+    return hie_str_dup(pool, hie_str(text));
 }

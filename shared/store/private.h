@@ -109,6 +109,9 @@ size_t
 hie_numeric_infinity(bool negative, char out[HIE_NUMERIC_MAX]);
 void
 hie_array_numeric(hie_array_t *a, const hie_decimal_t *v);
+/* A double as text that is the same double when it is read. */
+hie_str_t
+hie_double_text(apr_pool_t *pool, double v);
 void
 hie_array_infinity(hie_array_t *a, bool negative);
 

@@ -93,7 +93,7 @@ add_float(rows_t *x, alternative_t *a, const char *name,
 {
     a->operands[a->n++] = (operand_t) {
         apr_pstrcat(x->pool, name, FLOAT, NULL), OPERAND_FLOAT, 0,
-        hie_str(apr_psprintf(x->pool, "%.17g", hie_decimal_to_double(d)))
+        hie_double_text(x->pool, hie_decimal_to_double(d))
     };
 }
 

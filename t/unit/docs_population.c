@@ -48,6 +48,8 @@ static const char *const  values[] = {
     "\"valueQuantity\":{\"value\":0.1000000000000000000002," UCUM "\"mg\"}",
     "\"valueQuantity\":{\"value\":0.1000000000000000000003," UCUM "\"mg\"}",
     "\"valueQuantity\":{\"value\":5.4,\"unit\":\"mg\"}",
+    /* all digits that a double has */
+    "\"valueQuantity\":{\"value\":40.453114921178994," UCUM "\"mg\"}",
     "\"valueQuantity\":{\"value\":-3.25," UCUM "\"Cel\"}",
     "\"valueQuantity\":{\"value\":7,\"comparator\":\"<\"," UCUM "\"mg\"}",
     "\"valueQuantity\":{\"value\":2,\"comparator\":\">=\"," UCUM "\"mg\"}",

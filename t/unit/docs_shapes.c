@@ -102,6 +102,12 @@ const char *const  docs_shapes[] = {
     "Observation?value-quantity=ne5.4|http://unitsofmeasure.org|mg",
     "Observation?value-quantity=gt5.4|http://unitsofmeasure.org|mg",
     "Observation?value-quantity=ge5.4",
+    "Observation?value-quantity=lt40.453114921178995"
+        "|http://unitsofmeasure.org|mg",
+    "Observation?value-quantity=gt40.453114921178993"
+        "|http://unitsofmeasure.org|mg",
+    "Observation?value-quantity=eb0.040453114921178995"
+        "|http://unitsofmeasure.org|g",
     "Observation?value-quantity=gt0.1000000000000000000002",
     "Observation?value-quantity=ge0.1000000000000000000002",
     "Observation?value-quantity=lt0.1000000000000000000002",
