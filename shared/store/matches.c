@@ -490,10 +490,13 @@ hie_find_in_order(hie_find_t *w, hie_find_types_t *types,
     const hie_query_t  *q = w->query;
     int                 i = leader(w, types, c, true);
 
-    hie_buf_addz(&w->sql, " FROM (SELECT DISTINCT h.rid FROM (");
+    /* of the sum no index gives the order: it is that of the criterion, then,
+     * which is read */
+    hie_buf_addz(&w->sql, " FROM (SELECT DISTINCT h.rid FROM (SELECT h.rid + 0"
+                 " AS rid FROM (");
     hie_criterion_places(w, &c->criteria[i]);
     explain_lead(w, &c->criteria[i]);
-    hie_buf_addz(&w->sql, ") h");
+    hie_buf_addz(&w->sql, ") h) h");
     if (q->after != NULL) {
         hie_buf_addf(&w->sql, " WHERE h.rid %s $%d::bigint",
                      q->backwards ? "<" : ">",

@@ -142,6 +142,17 @@ ask_sorted(const char *text, int i)
 }
 
 
+/* Plans of tables that are next to empty are no plans: once it knows that they
+ * are, PostgreSQL reads them from one end to the other. */
+static void
+keep_unknown(void)
+{
+    sql("DO $$ DECLARE t text; BEGIN FOR t IN SELECT tablename FROM pg_tables"
+        " WHERE schemaname = 'hie' LOOP EXECUTE format('ALTER TABLE hie.%I"
+        " SET (autovacuum_enabled = off)', t); END LOOP; END $$");
+}
+
+
 /* Statistics, and a store that asks for them anew. */
 static void
 learn(void)
@@ -159,6 +170,7 @@ check_plans(const hie_visible_t *v)
     asked_t     *a;
     int          i;
 
+    keep_unknown();
     docs_populate();
     docs_restrict();
     learn();
@@ -208,6 +220,7 @@ test_plans_of_orders(void **state)
     size_t                    i;
     int                       k;
 
+    keep_unknown();
     docs_populate();
     for (i = 0; i < sizeof(orders) / sizeof(orders[0]); i++) {
         for (k = 0; k < DOCS_SEERS; k++) {
