@@ -12,7 +12,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "lib"))
 from hie.fhir import patient                                     # noqa: E402
 from hie.postgres import Session, wait_locked                    # noqa: E402
 from hie.process import wait_until                               # noqa: E402
-from hie.tap import equal, main, once, own_stand          # noqa: E402
+from hie.tap import equal, main, once, own_stand, started        # noqa: E402
 
 stand = own_stand("load", statement_timeout=400)
 
@@ -94,4 +94,4 @@ def _(stand):
     equal((code, said["resources"]), (0, 1), "the next run")
 
 
-main()
+main(started(stand))
