@@ -651,7 +651,8 @@ hie_asking(const hie_job_t *job)
         .store = job->rt->store, .search = job->rt->search,
         .conf = job->rt->config, .base_url = job->base_url,
         .principal = job->principal,
-        .visible = &job->decision->visible, .pool = job->pool
+        .visible = job->decision != NULL ? &job->decision->visible : NULL,
+        .pool = job->pool
     };
 }
 
