@@ -559,7 +559,8 @@ def _(d):
 GREATER = f"""
     SELECT {ROW} FROM (SELECT DISTINCT n.rid FROM hie.resource_number n
     WHERE n.slot = $1::bigint AND n.unit = $2::bigint
-    AND n.unit_low > $3::numeric ORDER BY n.rid LIMIT %s) n
+    AND n.unit_float >= $3::numeric::float8 AND n.unit_low > $3::numeric
+    ORDER BY n.rid LIMIT %s) n
     JOIN hie.resource r ON r.type = 'Observation' AND r.rid = n.rid
     %s ORDER BY r.rid LIMIT 20"""
 
