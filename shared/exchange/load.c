@@ -170,7 +170,7 @@ apply_bundle(load_t *l, const hie_doc_t *d, const hie_bundle_t *bundle,
     for (try = 0; may_pass(rc) && try < TRIES; try++) {
         if (try > 0) {
             hie_log(HIE_LOG_INFO, "HIE5017", "%s is tried again: %s", l->path,
-                    l->err->detail);
+                    hie_rc_issue(rc));
             pause_before(try);
             apr_pool_clear(pool);
         }

@@ -8,8 +8,8 @@
 
 #include "exchange/searching.h"
 
-/* Resources that one criterion may stand for, and those that one search names:
- * fewer than it may have values. */
+/* Resources that one criterion may stand for, and those that one look-up
+ * names. */
 #define RELATIVES_MAX  1000
 #define LEVEL_MAX      50
 
@@ -18,6 +18,7 @@ typedef struct {
     hie_type_t           type;
     const char          *part_of;  /* the parameter */
     bool                 above;
+    int                  max;      /* of ids */
     apr_array_header_t  *ids;      /* hie_str_t: all, those of a level behind
                                       those of the level before */
 } walk_t;
@@ -89,7 +90,7 @@ look(walk_t *w, int from, int to, hie_error_t *err)
         }
     }
 
-    if (rc == HIE_OK && (found.more || w->ids->nelts > RELATIVES_MAX)) {
+    if (rc == HIE_OK && (found.more || w->ids->nelts > w->max)) {
         rc = hie_fail(err, HIE_TOO_COSTLY, "", "it stands for more than %d "
                       "resources", RELATIVES_MAX);
     }
@@ -103,7 +104,7 @@ static hie_rc_t
 walk(const hie_asking_t *a, hie_str_t name, bool above,
      apr_array_header_t *names, hie_error_t *err)
 {
-    int        i, to;
+    int        i, to, most = a->conf->fhir.search.max_values;
     walk_t     w = { .a = a, .above = above };
     hie_rc_t   rc = HIE_OK;
     hie_str_t  id, type = hie_str_split(name, '/', &id);
@@ -120,10 +121,12 @@ walk(const hie_asking_t *a, hie_str_t name, bool above,
                         "include a search of that type");
     }
 
+    most = most < LEVEL_MAX ? most : LEVEL_MAX;
+    w.max = RELATIVES_MAX - names->nelts;
     w.ids = apr_array_make(a->pool, 16, sizeof(hie_str_t));
     APR_ARRAY_PUSH(w.ids, hie_str_t) = id;
     for (i = 0; rc == HIE_OK && i < w.ids->nelts; i = to) {
-        to = w.ids->nelts - i > LEVEL_MAX ? i + LEVEL_MAX : w.ids->nelts;
+        to = w.ids->nelts - i > most ? i + most : w.ids->nelts;
         rc = look(&w, i, to, err);
     }
 

@@ -145,6 +145,19 @@ typed_key(hie_criterion_parse_t *p, hie_str_t value, uint64_t *key)
 }
 
 
+static void
+set_codes(hie_criterion_parse_t *p, hie_codes_of_t of,
+          const apr_array_header_t *list)
+{
+    p->out->kind = HIE_CRITERION_CODES;
+    p->out->codes_of = of;
+    p->out->n = list->nelts;
+    p->out->codes = (hie_str_t *) list->elts;
+    p->out->n_params = 1;
+    p->out->params = &p->out->def->key;
+}
+
+
 /* What only terminology can tell. */
 static hie_rc_t
 parse_codes(hie_criterion_parse_t *p, hie_codes_of_t of)
@@ -167,12 +180,7 @@ parse_codes(hie_criterion_parse_t *p, hie_codes_of_t of)
     }
 
     if (rc == HIE_OK) {
-        p->out->kind = HIE_CRITERION_CODES;
-        p->out->codes_of = of;
-        p->out->n = list->nelts;
-        p->out->codes = (hie_str_t *) list->elts;
-        p->out->n_params = 1;
-        p->out->params = &p->out->def->key;
+        set_codes(p, of, list);
     }
 
     return rc;
@@ -642,7 +650,7 @@ parse_relatives(hie_criterion_parse_t *p, hie_codes_of_t of)
     rc = hie_criterion_split(p, &list);
     for (i = 0; rc == HIE_OK && i < list->nelts; i++) {
         rc = read_reference(p, APR_ARRAY_IDX(list, i, hie_str_t), &r);
-        type = rc == HIE_OK ? hie_type_find_resource(r.type) : HIE_TYPE_NONE;
+        type = hie_type_find_resource(r.type);
         if (rc == HIE_OK && (r.id.len == 0 || type == HIE_TYPE_NONE
                              || hie_search_part_of(type) == NULL))
         {
@@ -655,12 +663,7 @@ parse_relatives(hie_criterion_parse_t *p, hie_codes_of_t of)
     }
 
     if (rc == HIE_OK) {
-        p->out->kind = HIE_CRITERION_CODES;
-        p->out->codes_of = of;
-        p->out->n = list->nelts;
-        p->out->codes = (hie_str_t *) list->elts;
-        p->out->n_params = 1;
-        p->out->params = &p->out->def->key;
+        set_codes(p, of, list);
     }
 
     return rc;

@@ -48,16 +48,19 @@ add_rows_value(hie_find_t *w, const hie_sort_t *s, const char *table,
 }
 
 
-/* What is referred to, one by one: " FROM … t WHERE …", without an end. */
+/* What is referred to, one by one: " FROM … t WHERE …", without an end. A join
+ * would be free to read the whole table for each row that is sorted, and is
+ * planned so as long as there are no statistics. */
 static void
 add_targets(hie_find_t *w, const char *t, const uint32_t *params, int n,
             const char *alias)
 {
     hie_buf_addf(&w->sql, " FROM unnest(%s.ref_params, %s.ref_keys)"
-                 " AS u(param, key) JOIN hie.resource %s ON %s.key = u.key",
+                 " AS u(param, key) CROSS JOIN LATERAL (SELECT *"
+                 " FROM hie.resource %s WHERE %s.key = u.key",
                  alias, alias, t, t);
     hie_find_base_sql(w, t);
-    hie_buf_addz(&w->sql, " WHERE ");
+    hie_buf_addf(&w->sql, " OFFSET 0) %s WHERE ", t);
     add_references(w, params, n);
 }
 
@@ -91,7 +94,8 @@ add_value(hie_find_t *w, const hie_sort_t *s, const char *alias)
         break;
     case HIE_SORT_TERM:
         hie_buf_addf(&w->sql, "(SELECT %s(d.value) FROM unnest(%s.tokens)"
-                     " AS k(key) JOIN hie.term d ON d.key = k.key WHERE ",
+                     " AS k(key) CROSS JOIN LATERAL (SELECT t.slot, t.value"
+                     " FROM hie.term t WHERE t.key = k.key OFFSET 0) d WHERE ",
                      least, alias);
         add_slots(w, "d.slot", s->params, s->n);
         hie_buf_addc(&w->sql, ')');

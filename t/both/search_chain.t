@@ -229,6 +229,11 @@ def _(s):
     equal(r.status, 422, "status")
     equal(r.issue()["code"], "too-costly", "code")
     check("1000" in r.issue()["diagnostics"], r.json())
+    many = ",".join(s.id(f"w{i}") for i in range(1001))
+    r = s.post("/Patient/_search", f"organization:below={many}".encode(),
+               headers=[("Content-Type",
+                         "application/x-www-form-urlencoded")])
+    equal(r.status, 400, "more values than one criterion may have")
     r = s.get(f"/Organization?partof:above={s.id('w7')}&_summary=count")
     equal(r.json()["total"], 1001, "above one of them")
 

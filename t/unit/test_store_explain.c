@@ -230,6 +230,34 @@ test_plans_of_orders(void **state)
 }
 
 
+/* What a row is sorted by is looked up, and not joined: a table would be read
+ * from one end to the other for each row. */
+static void
+test_order_looked_up(void **state)
+{
+    static const char *const  orders[] = {
+        "Observation?_sort=code", "Patient?_sort=-identifier",
+        "Observation?_sort=patient.birthdate", "Observation?_sort=subject"
+    };
+    size_t                    i;
+    asked_t                  *a;
+    hie_str_t                 plan;
+
+    keep_unknown();
+    docs_populate();
+    for (i = 0; i < sizeof(orders) / sizeof(orders[0]); i++) {
+        a = ask(orders[i], 10);
+        a->q.explain = true;
+        plan = find(a, &docs_seers[0]).plan;
+        if (strstr(hie_str_z(pool, plan), "Hash Join") != NULL
+            || strstr(hie_str_z(pool, plan), "Merge Join") != NULL)
+        {
+            fail_msg("%s: %.*s", orders[i], HIE_PRISTR(plan));
+        }
+    }
+}
+
+
 /*
  * Explanations.
  */
@@ -427,6 +455,7 @@ main(void)
     const struct CMUnitTest  tests[] = {
         DOCS_TEST(test_plans_of_all), DOCS_TEST(test_plans_of_actor),
         DOCS_TEST(test_plans_with_permission), DOCS_TEST(test_plans_of_orders),
+        DOCS_TEST(test_order_looked_up),
         DOCS_TEST(test_explanations), DOCS_TEST(test_totals),
         DOCS_TEST(test_estimates), DOCS_TEST(test_budget)
     };
