@@ -41,7 +41,7 @@ take_pool(hie_runtime_t *rt)
  * the memory of a large answer; the others of an ordinary one. */
 #define LARGE_POOLS  8
 #define KEEP_LARGE   (4 * 1024 * 1024)
-#define KEEP         (256 * 1024)
+#define KEEP         (512 * 1024)
 
 
 static void
@@ -410,10 +410,16 @@ hie_jobs_serve(hie_job_t **jobs, int n)
 
     hie_store_deadline(0);
 
+    /* All records are there before the first is asked for: one sync is for
+     * all of them. */
+    for (i = 0; i < n; i++) {
+        rcs[i] = conclude(jobs[i], rcs[i]) ? HIE_OK : HIE_UNAVAILABLE;
+    }
+
     /* From here on a job may be gone, and what is in the first one's pool
      * with it: that one is the last. */
     for (i = n - 1; i >= 0; i--) {
-        if (!(conclude(jobs[i], rcs[i]) && await(jobs[i]))) {
+        if (!(rcs[i] == HIE_OK && await(jobs[i]))) {
             jobs[i]->cb(jobs[i]->baton);
         }
     }

@@ -29,7 +29,7 @@ typedef struct hie_held_t      hie_held_t;
 typedef struct hie_parameters_t  hie_parameters_t;
 typedef struct hie_value_sets_t  hie_value_sets_t;
 
-#define HIE_SPARE_POOLS  64
+#define HIE_SPARE_POOLS  256
 
 struct hie_runtime_t {
     apr_pool_t          *pool;
