@@ -116,13 +116,16 @@ CREATE INDEX resource_date_long
     WHERE high > low + 86400000000;
 CREATE INDEX resource_date_rid ON hie.resource_date (rid);
 
+-- What a parameter and a composite find by the same number is one row: the slot
+-- of the composite, in which the scope is, stands beside that of the parameter.
 -- As written, with system and code of the unit, and in the canonical unit of
 -- UCUM where there is one. Both ends are included. low_float and unit_float are
 -- the lower ends once more, rounded: an index compares these several times
 -- faster than decimal numbers, and what it finds is compared exactly.
 CREATE TABLE hie.resource_number (
     rid         bigint   NOT NULL,
-    slot        bigint   NOT NULL,
+    slot        bigint,
+    part        bigint,
     unit        bigint,
     system      bigint,
     code        bigint,
@@ -135,15 +138,27 @@ CREATE TABLE hie.resource_number (
     unit_high   numeric
 );
 
-CREATE INDEX resource_number_low ON hie.resource_number (slot, low_float, rid);
+CREATE INDEX resource_number_low ON hie.resource_number (slot, low_float, rid)
+    WHERE slot IS NOT NULL;
 CREATE INDEX resource_number_high ON hie.resource_number (slot, high, rid)
-    WHERE high <> low;
+    WHERE high <> low AND slot IS NOT NULL;
 CREATE INDEX resource_number_unit_low
     ON hie.resource_number (slot, unit, unit_float, rid)
-    WHERE unit IS NOT NULL;
+    WHERE unit IS NOT NULL AND slot IS NOT NULL;
 CREATE INDEX resource_number_unit_high
     ON hie.resource_number (slot, unit, unit_high, rid)
-    WHERE unit_high <> unit_low;
+    WHERE unit_high <> unit_low AND slot IS NOT NULL;
+CREATE INDEX resource_number_part_low
+    ON hie.resource_number (part, low_float, rid)
+    WHERE part IS NOT NULL;
+CREATE INDEX resource_number_part_high ON hie.resource_number (part, high, rid)
+    WHERE high <> low AND part IS NOT NULL;
+CREATE INDEX resource_number_part_unit_low
+    ON hie.resource_number (part, unit, unit_float, rid)
+    WHERE unit IS NOT NULL AND part IS NOT NULL;
+CREATE INDEX resource_number_part_unit_high
+    ON hie.resource_number (part, unit, unit_high, rid)
+    WHERE unit_high <> unit_low AND part IS NOT NULL;
 CREATE INDEX resource_number_rid ON hie.resource_number (rid);
 
 -- All words; those of the narrative have weight A, the others D.

@@ -96,6 +96,14 @@ hie_search_remove(hie_search_t *s, hie_str_t url);
  */
 #define HIE_SEARCH_TEXT_MAX  1000
 
+/* Is a slot that of a composite? Those of parameters have 32 bits. */
+static inline bool
+hie_slot_is_part(uint64_t slot)
+{
+    return slot > UINT32_MAX;
+}
+
+
 typedef struct {
     uint64_t   slot;
     uint64_t   scope;

@@ -495,7 +495,9 @@ hie_criterion_index(const hie_criterion_t *c)
         [HIE_CRITERION_STRINGS] = "resource_string_value",
         [HIE_CRITERION_DATES] = "resource_date_low, resource_date_high",
         [HIE_CRITERION_NUMBERS] = "resource_number_low,"
-                                  " resource_number_unit_low",
+                                  " resource_number_unit_low (of a composite:"
+                                  " resource_number_part_low,"
+                                  " resource_number_part_unit_low)",
         [HIE_CRITERION_IDS] = "resource_pkey",
         [HIE_CRITERION_UPDATED] = "resource_updated",
         [HIE_CRITERION_TEXT] = "resource_text_words",

@@ -129,7 +129,8 @@ estimate_values(const hie_criterion_t *c, double rows)
             v = &c->numbers[i];
             sum += of_range(v->op, v->negate, 1, 100,
                             /* of a composite those of one code */
-                            v->of.slot > UINT32_MAX ? rows / 50 : rows);
+                            hie_slot_is_part(v->of.slot) ? rows / 50
+                                                         : rows);
             break;
         }
     }

@@ -12,6 +12,9 @@
 #include <math.h>
 
 
+/* How far a number looks for the same one. */
+#define PAIR_STEPS  64
+
 #define PART(array, from, to)                                                 \
     "(" array ")[" from " + 1 : " to "]"
 
@@ -30,7 +33,7 @@
     "type, id, p0, p1, t0, t1, r0, r1, care_from, care_until, words,"         \
     " key, v0, v1"
 
-#define WRITTEN        "$42::timestamptz[], $43::bytea[], $44::int[]"
+#define WRITTEN        "$43::timestamptz[], $44::bytea[], $45::int[]"
 #define WRITTEN_NAMES  "updated, body, method"
 
 #define IS_ROW  HIE_IS_ROW("r", "d.key", "d.type", "d.id")
@@ -47,16 +50,18 @@
     " SELECT " RID ", u.slot, u.low, u.high, u.scope"                         \
     " FROM unnest($20::int[], $21::bigint[], $22::bigint[], $23::bigint[],"   \
     " $24::bigint[]) AS u(ord, slot, low, high, scope)), "                    \
-    "nn AS (INSERT INTO hie.resource_number (rid, slot, unit, system, code," \
-    " scope, low, high, unit_low, unit_high, low_float, unit_float)"          \
-    " SELECT " RID ", u.slot, u.unit, u.system, u.code, u.scope, u.low,"      \
+    "nn AS (INSERT INTO hie.resource_number (rid, slot, part, unit, system," \
+    " code, scope, low, high, unit_low, unit_high, low_float, unit_float)"    \
+    " SELECT " RID ", u.slot, u.part, u.unit, u.system, u.code, u.scope,"     \
+    " u.low,"                                                                 \
     " coalesce(u.high, u.low), u.unit_low,"                                   \
     " coalesce(u.unit_high, u.unit_low), u.low_float, u.unit_float"           \
     " FROM unnest($25::int[], $26::bigint[], $27::bigint[], $28::bigint[],"   \
     " $29::bigint[], $30::bigint[], $31::numeric[], $32::numeric[],"          \
-    " $33::numeric[], $34::numeric[], $40::float8[], $41::float8[])"          \
+    " $33::numeric[], $34::numeric[], $40::float8[], $41::float8[],"          \
+    " $42::bigint[])"                                                         \
     " AS u(ord, slot, unit, system, code, scope, low, high, unit_low,"        \
-    " unit_high, low_float, unit_float)), "                                   \
+    " unit_high, low_float, unit_float, part)), "                             \
     "nt AS (INSERT INTO hie.resource_text (rid, words)"                      \
     " SELECT i.rid, i.words FROM i WHERE i.words IS NOT NULL) "
 
@@ -97,7 +102,7 @@ static const char  create_sql[] =
 static const char  update_sql[] =
     "WITH d AS MATERIALIZED ("
     "SELECT u.*"
-    " FROM unnest(" COMMON ", " WRITTEN ", $45::bigint[]) WITH ORDINALITY"
+    " FROM unnest(" COMMON ", " WRITTEN ", $46::bigint[]) WITH ORDINALITY"
     " AS u(" COMMON_NAMES ", " WRITTEN_NAMES ", version, ord)), "
     "h AS (INSERT INTO hie.resource_history"
     " (rid, version, updated, superseded, method, deleted, type, id,"
@@ -123,7 +128,7 @@ static const char  update_sql[] =
  * the context of a Binary is. */
 static const char  reindex_sql[] =
     "WITH d AS MATERIALIZED ("
-    "SELECT u.* FROM unnest(" COMMON ", $42::bigint[]) WITH ORDINALITY"
+    "SELECT u.* FROM unnest(" COMMON ", $43::bigint[]) WITH ORDINALITY"
     " AS u(" COMMON_NAMES ", version, ord)), "
     "i AS (UPDATE hie.resource r SET care_from = d.care_from,"
     " care_until = d.care_until,"
@@ -197,6 +202,7 @@ init_values(hie_rows_t *w, apr_pool_t *pool)
     hie_array_init(&w->n_unit_high, pool, HIE_PG_NUMERIC, 64);
     hie_array_init(&w->n_low_float, pool, HIE_PG_FLOAT8, 64);
     hie_array_init(&w->n_unit_float, pool, HIE_PG_FLOAT8, 64);
+    hie_array_init(&w->n_part, pool, HIE_PG_INT8, 64);
 }
 
 
@@ -385,29 +391,88 @@ add_range(hie_array_t *low, hie_array_t *low_float, hie_array_t *high,
 }
 
 
+/* The same quantity: what is in its canonical unit follows from the rest. */
+static bool
+is_same(const hie_search_number_t *a, const hie_search_number_t *b)
+{
+    return a->system == b->system && a->code == b->code && a->unit == b->unit
+           && a->open == b->open && hie_decimal_compare(&a->low, &b->low) == 0
+           && hie_decimal_compare(&a->high, &b->high) == 0;
+}
+
+
+/* Gives each number of a composite a place beside that of a parameter, if there
+ * is the same one close to where the one before found its own: both take them
+ * from the resource in its order. */
+static void
+pair_numbers(const hie_search_values_t *v, const hie_search_number_t **parts)
+{
+    int  i, k, at = 0;
+
+    for (i = 0; i < v->n_numbers; i++) {
+        parts[i] = NULL;
+    }
+
+    for (i = 0; i < v->n_numbers; i++) {
+        if (!hie_slot_is_part(v->numbers[i].slot)) {
+            continue;
+        }
+
+        for (k = 0; k < PAIR_STEPS && k < v->n_numbers; k++) {
+            at = at + 1 < v->n_numbers ? at + 1 : 0;
+            if (parts[at] == NULL && !hie_slot_is_part(v->numbers[at].slot)
+                && is_same(&v->numbers[at], &v->numbers[i]))
+            {
+                parts[at] = &v->numbers[i];
+                parts[i] = parts[at];
+                break;
+            }
+        }
+    }
+}
+
+
+/* `n` of a parameter, `part` of a composite; one of them may be NULL. */
+static void
+add_number(hie_rows_t *w, const hie_search_number_t *n,
+           const hie_search_number_t *part)
+{
+    const hie_search_number_t  *x = n != NULL ? n : part;
+
+    hie_array_i32(&w->n_ord, w->n);
+    add_optional(&w->n_slot, n != NULL ? n->slot : 0);
+    add_optional(&w->n_part, part != NULL ? part->slot : 0);
+    add_optional(&w->n_scope, part != NULL ? part->scope : 0);
+    add_optional(&w->n_unit, x->unit);
+    add_optional(&w->n_system, x->system);
+    add_optional(&w->n_code, x->code);
+    add_range(&w->n_low, &w->n_low_float, &w->n_high, &x->low, &x->high,
+              x->open);
+    if (x->unit == 0) {
+        hie_array_null(&w->n_unit_low);
+        hie_array_null(&w->n_unit_high);
+        hie_array_null(&w->n_unit_float);
+    } else {
+        add_range(&w->n_unit_low, &w->n_unit_float, &w->n_unit_high,
+                  &x->unit_low, &x->unit_high, x->open);
+    }
+}
+
+
 static void
 add_numbers(hie_rows_t *w, const hie_search_values_t *v)
 {
     int                         i;
-    const hie_search_number_t  *n;
+    const hie_search_number_t  *n, **parts;
 
+    parts = apr_palloc(w->pool, sizeof(*parts) * (size_t) (v->n_numbers + 1));
+    pair_numbers(v, parts);
     for (i = 0; i < v->n_numbers; i++) {
         n = &v->numbers[i];
-        hie_array_i32(&w->n_ord, w->n);
-        add_key(&w->n_slot, n->slot);
-        add_optional(&w->n_unit, n->unit);
-        add_optional(&w->n_system, n->system);
-        add_optional(&w->n_code, n->code);
-        add_optional(&w->n_scope, n->scope);
-        add_range(&w->n_low, &w->n_low_float, &w->n_high, &n->low, &n->high,
-                  n->open);
-        if (n->unit == 0) {
-            hie_array_null(&w->n_unit_low);
-            hie_array_null(&w->n_unit_high);
-            hie_array_null(&w->n_unit_float);
-        } else {
-            add_range(&w->n_unit_low, &w->n_unit_float, &w->n_unit_high,
-                      &n->unit_low, &n->unit_high, n->open);
+        if (!hie_slot_is_part(n->slot)) {
+            add_number(w, n, parts[i]);
+        } else if (parts[i] == NULL) {
+            add_number(w, NULL, n);
         }
     }
 }
@@ -500,6 +565,7 @@ hie_rows_params(hie_rows_t *w, hie_rows_kind_t kind)
     hie_params_i64(&w->params, w->generation);
     hie_params_array(&w->params, &w->n_low_float);
     hie_params_array(&w->params, &w->n_unit_float);
+    hie_params_array(&w->params, &w->n_part);
     if (kind != HIE_ROWS_REINDEX) {
         hie_params_array(&w->params, &w->updated);
         hie_params_array(&w->params, &w->body);

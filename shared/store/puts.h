@@ -23,7 +23,7 @@ typedef struct {
     hie_array_t    d_ord, d_slot, d_low, d_high, d_scope;
     hie_array_t    n_ord, n_slot, n_unit, n_system, n_code, n_scope;
     hie_array_t    n_low, n_high, n_unit_low, n_unit_high;
-    hie_array_t    n_low_float, n_unit_float;
+    hie_array_t    n_low_float, n_unit_float, n_part;
     hie_array_t    key;
     hie_array_t    updated, body, method;    /* not of reindex */
     hie_array_t    version;                  /* not of create */

@@ -154,7 +154,10 @@ say(rows_t *x, const char *format, const char *a, const char *b)
 static void
 slot_condition(rows_t *x, const hie_slot_t *of)
 {
-    say(x, "d.slot = %s", operand(x, "slot"), "");
+    bool  part = x->criterion->kind == HIE_CRITERION_NUMBERS
+                 && hie_slot_is_part(of->slot);
+
+    say(x, "d.%s = %s", part ? "part" : "slot", operand(x, "slot"));
     switch (slot_form(of)) {
     case 1:
         say(x, " AND d.scope = %s", operand(x, "scope"), "");
@@ -341,7 +344,8 @@ number_alternative(rows_t *x, alternative_t *a, int i)
 {
     const hie_number_value_t  *v = &x->criterion->numbers[i];
 
-    a->form = (uint32_t) v->op << 7 | (uint32_t) v->negate << 6
+    a->form = (uint32_t) v->op << 8 | (uint32_t) v->negate << 7
+              | (uint32_t) hie_slot_is_part(v->of.slot) << 6
               | (uint32_t) (v->unit != 0) << 5
               | (uint32_t) (v->system != 0) << 4
               | (uint32_t) (v->code != 0) << 3 | slot_form(&v->of);

@@ -44,7 +44,7 @@ def rows():
         if table == "resource_date":
             columns += ", x.low, x.high"
         if table == "resource_number":
-            columns += ", x.unit, x.system, x.code, x.low, x.high, x.unit_low"
+            columns += ", x.part, x.unit, x.system, x.code, x.low, x.high, x.unit_low"
         if table == "resource_string":
             columns += ", x.value"
         out += psql(f"SELECT '{table}', r.type, r.id, {columns} FROM"

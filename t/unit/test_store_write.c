@@ -30,6 +30,9 @@ decimal(const char *text)
 }
 
 
+/* The slot of a composite has more than 32 bits. */
+#define COMPOSITE  (UINT64_C(1) << 32)
+
 static hie_search_number_t
 number(uint64_t slot, const char *low, const char *high)
 {
@@ -45,7 +48,7 @@ full_put(const char *id, int64_t version)
 {
     static hie_search_string_t     strings[2];
     static hie_search_date_t       dates[2];
-    static hie_search_number_t     numbers[3];
+    static hie_search_number_t     numbers[5];
     static hie_search_reference_t  references[2];
     static hie_search_term_t       terms[2];
     static hie_label_t             labels[2];
@@ -65,13 +68,18 @@ full_put(const char *id, int64_t version)
     numbers[0].code = 6;
     numbers[0].unit = 7;
     numbers[0].unit_low = numbers[0].unit_high = decimal("0.0015");
-    numbers[1] = number(32, "-3", "4e2");
+    numbers[1] = number(COMPOSITE | 32, "-3", "4e2");
     numbers[1].scope = 97;
     numbers[2] = number(33, "0", "12");
     numbers[2].unit = 8;
     numbers[2].unit_low = decimal("0");
     numbers[2].unit_high = decimal("12000");
     numbers[2].open = HIE_SEARCH_OPEN_LOW;
+    numbers[3] = numbers[0];
+    numbers[3].slot = COMPOSITE | 34;
+    numbers[3].scope = 96;
+    numbers[4] = numbers[0];
+    numbers[4].slot = COMPOSITE | 35;
     references[0] = (hie_search_reference_t) { 41, 1001 };
     references[1] = (hie_search_reference_t) { UINT32_MAX, UINT64_MAX };
     terms[0] = (hie_search_term_t) { 501, 51, HIE_STR("8480-6") };
@@ -83,7 +91,7 @@ full_put(const char *id, int64_t version)
 
     *v = (hie_search_values_t) {
         .n_tokens = 3, .tokens = tokens, .n_strings = 2, .strings = strings,
-        .n_dates = 2, .dates = dates, .n_numbers = 3, .numbers = numbers,
+        .n_dates = 2, .dates = dates, .n_numbers = 5, .numbers = numbers,
         .n_references = 2, .references = references, .n_terms = 2,
         .terms = terms, .narrative = HIE_STR("high pressure"),
         .content = HIE_STR("blood pressure")
@@ -114,17 +122,23 @@ assert_full(long n)
                            " AND low = -9223372036854775808"
                            " AND high = 9223372036854775807"), n);
 
-    assert_int_equal(count("resource_number", "true"), 3 * n);
+    assert_int_equal(count("resource_number", "true"), 4 * n);
     assert_int_equal(count("resource_number", "slot = 31 AND system = 5"
-                           " AND code = 6 AND unit = 7 AND scope IS NULL"
+                           " AND part = 4294967296 + 34 AND scope = 96"
+                           " AND code = 6 AND unit = 7"
                            " AND low = 1.5 AND high = 1.5"
                            " AND unit_low = 0.0015 AND unit_high = 0.0015"),
                      n);
-    assert_int_equal(count("resource_number", "slot = 32 AND system IS NULL"
+    assert_int_equal(count("resource_number", "slot IS NULL"
+                           " AND part = 4294967296 + 35 AND scope IS NULL"
+                           " AND unit = 7 AND low = 1.5"), n);
+    assert_int_equal(count("resource_number", "slot IS NULL"
+                           " AND part = 4294967296 + 32 AND system IS NULL"
                            " AND code IS NULL AND unit IS NULL AND scope = 97"
                            " AND low = -3 AND high = 400"
                            " AND unit_low IS NULL AND unit_high IS NULL"), n);
-    assert_int_equal(count("resource_number", "slot = 33 AND unit = 8"
+    assert_int_equal(count("resource_number", "slot = 33 AND part IS NULL"
+                           " AND unit = 8"
                            " AND low = '-infinity' AND high = 12"
                            " AND unit_low = '-infinity'"
                            " AND unit_high = 12000"), n);
@@ -279,14 +293,14 @@ test_numeric(void **state)
     v->n_numbers = N;
     v->numbers = apr_pcalloc(pool, N * sizeof(*v->numbers));
     for (i = 0; i < N; i++) {
-        v->numbers[i] = number((uint64_t) i, texts[i], "1e6144");
+        v->numbers[i] = number((uint64_t) i + 1, texts[i], "1e6144");
     }
     assert_int_equal(put_rows(store, &put, 1), HIE_OK);
 
     for (i = 0; i < N; i++) {
         d = decimal(texts[i]);
         assert_int_equal(count("resource_number", apr_psprintf(pool,
-            "slot = %d AND low = '%s' AND scale(low) = %d", i, texts[i],
+            "slot = %d AND low = '%s' AND scale(low) = %d", i + 1, texts[i],
             hie_decimal_scale(&d))), 1);
     }
     assert_int_equal(count("resource_number", "high = '1e6144'"), N);

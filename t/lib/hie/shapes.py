@@ -558,7 +558,7 @@ def _(d):
 
 GREATER = f"""
     SELECT {ROW} FROM (SELECT DISTINCT n.rid FROM hie.resource_number n
-    WHERE n.slot = $1::bigint AND n.unit = $2::bigint
+    WHERE n.%s = $1::bigint AND n.unit = $2::bigint
     AND n.unit_float >= $3::numeric::float8 AND n.unit_low > $3::numeric
     ORDER BY n.rid LIMIT %s) n
     JOIN hie.resource r ON r.type = 'Observation' AND r.rid = n.rid
@@ -571,7 +571,7 @@ def greater(name, value):
 
 
 @shape("quantity of a code", GREATER % (
-    "ALL", "WHERE r.tokens @> ARRAY[$4::bigint]"))
+    "slot", "ALL", "WHERE r.tokens @> ARRAY[$4::bigint]"))
 def _(d):
     code, unit = d.random.choice([(HEIGHT, "cm"), (WEIGHT, "kg")])
     value = f"gt{d.facts.above(d, code)}|{UCUM}|{unit}"
@@ -580,7 +580,7 @@ def _(d):
             + [key("Observation", "code", f"{LOINC}|{code}")])
 
 
-@shape("code with quantity", GREATER % (20, ""))
+@shape("code with quantity", GREATER % ("part", 20, ""))
 def _(d):
     code, unit = d.random.choice([(HEIGHT, "cm"), (WEIGHT, "kg")])
     value = f"{LOINC}|{code}$gt{d.facts.above(d, code)}|{UCUM}|{unit}"
@@ -588,7 +588,7 @@ def _(d):
             greater("code-value-quantity", value))
 
 
-@shape("component with quantity", GREATER % (20, ""))
+@shape("component with quantity", GREATER % ("part", 20, ""))
 def _(d):
     value = (f"{LOINC}|{SYSTOLIC}$gt{d.facts.above(d, SYSTOLIC)}"
              f"|{UCUM}|mm[Hg]")
