@@ -80,7 +80,7 @@ add_chain(hie_buf_t *b, const hie_chain_t *chain)
 {
     int  i;
 
-    add_i64(b, "mix", hie_search_param_mix(chain->param));
+    add_i64(b, "mix", hie_search_param_mix(chain->token));
     add_i64(b, "param", chain->param);
     hie_buf_addf(b, "\"type\":\"%s\",\"criteria\":[",
                  hie_types[chain->type].name);

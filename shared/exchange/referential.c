@@ -173,38 +173,41 @@ check_targets(hie_plan_t *p)
 static hie_rc_t
 check_deleted(hie_plan_t *p)
 {
-    int                 i, n, first;
-    hie_rc_t            rc;
-    uint64_t           *tokens;
-    hie_step_t         *s;
-    const hie_step_t  **steps;
+    int                  i, first;
+    hie_rc_t             rc;
+    hie_step_t          *s;
+    apr_array_header_t  *tokens, *steps;     /* uint64_t, hie_step_t * */
 
-    tokens = apr_palloc(p->pool, sizeof(*tokens) * (size_t) p->steps->nelts);
-    steps = apr_palloc(p->pool, sizeof(*steps) * (size_t) p->steps->nelts);
-    for (i = 0, n = 0; i < p->steps->nelts; i++) {
+    tokens = apr_array_make(p->pool, 1024, sizeof(uint64_t));
+    steps = apr_array_make(p->pool, 1024, sizeof(s));
+    for (i = 0; i < p->steps->nelts; i++) {
         s = HIE_STEP(p, i);
         if (s->put != NULL && s->w->kind == HIE_WRITE_DELETE) {
-            steps[n] = s;
-            tokens[n++] = hie_search_reference_key(0,
-                hie_search_resource_key(s->w->type, s->id));
+            hie_search_referring(HIE_TYPE_NONE,
+                                 hie_type_find_resource(s->w->type), s->id,
+                                 tokens);
+            while (steps->nelts < tokens->nelts) {
+                APR_ARRAY_PUSH(steps, hie_step_t *) = s;
+            }
         }
     }
 
-    if (n == 0) {
+    if (tokens->nelts == 0) {
         return HIE_OK;
     }
 
-    rc = hie_store_any_token(p->tx, p->rules->visible, tokens, n, &first,
-                             p->err);
+    rc = hie_store_any_token(p->tx, p->rules->visible,
+                             (const uint64_t *) tokens->elts, tokens->nelts,
+                             &first, p->err);
     if (rc != HIE_OK || first < 0) {
         return rc;
     }
 
-    rc = judge(p, steps[first], HIE_CONFLICT,
-               hie_plan_where(p, steps[first]->w, ""),
+    s = APR_ARRAY_IDX(steps, first, hie_step_t *);
+    rc = judge(p, s, HIE_CONFLICT, hie_plan_where(p, s->w, ""),
                apr_psprintf(p->pool, "%.*s/%.*s is referred to by another "
-                            "resource", HIE_PRISTR(steps[first]->w->type),
-                            HIE_PRISTR(steps[first]->id)));
+                            "resource", HIE_PRISTR(s->w->type),
+                            HIE_PRISTR(s->id)));
     p->final = rc == HIE_CONFLICT;
     return rc;
 }

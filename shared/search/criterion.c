@@ -80,6 +80,7 @@ follow(const hie_criterion_parse_t *p, hie_type_t type, hie_str_t rest,
     if (rc == HIE_OK) {
         chain = apr_array_push(chains);
         chain->param = p->out->def->key;
+        chain->token = p->out->def->token_key;
         chain->type = type;
         chain->canonical = p->out->def->by_url;
         chain->criteria = inner;
@@ -113,7 +114,7 @@ follow_all(const hie_criterion_parse_t *p, hie_str_t rest,
     for (type = 1; type < hie_n_types; type++) {
         if (hie_types[type].kind != HIE_KIND_RESOURCE
             || hie_types[type].abstract
-            || !hie_criterion_target(p->out->def, type))
+            || !hie_search_leads_to(p->out->def, type))
         {
             continue;
         }
@@ -146,7 +147,7 @@ hie_criterion_way(hie_criterion_parse_t *p, hie_type_t *out)
     }
 
     *out = hie_criterion_type(p);
-    return *out != HIE_TYPE_NONE && hie_criterion_target(p->out->def, *out)
+    return *out != HIE_TYPE_NONE && hie_search_leads_to(p->out->def, *out)
            ? HIE_OK : hie_criterion_modifier(p);
 }
 
@@ -204,7 +205,7 @@ parse_has(hie_criterion_parse_t *p, hie_str_t rest)
     }
 
     if (def->kind != HIE_SEARCH_REFERENCE
-        || !hie_criterion_target(def, p->type))
+        || !hie_search_leads_to(def, p->type))
     {
         return hie_fail(p->err, HIE_INVALID, "",
                         "search parameter \"%.*s\": \"%s\" of %s does not "

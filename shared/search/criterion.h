@@ -91,9 +91,6 @@ hie_search_plain(apr_pool_t *pool, hie_str_t s);
 /* The resource type that the modifier names; HIE_TYPE_NONE: it is none. */
 hie_type_t
 hie_criterion_type(const hie_criterion_parse_t *p);
-/* Does a reference parameter lead to this type? */
-bool
-hie_criterion_target(const hie_parameter_t *def, hie_type_t type);
 
 
 /* compare.c: as _filter compares. HIE_COMPARE_NONE: no such name. */

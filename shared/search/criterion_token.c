@@ -27,6 +27,10 @@ hie_criterion_token(hie_criterion_parse_t *p, hie_str_t value, hie_str_t *form)
     system = hie_search_cut(value, '|', &code);
     if (code.ptr == NULL) {
         *form = hie_search_plain(p->pool, value);
+        if (p->out->def->bare) {
+            *form = hie_forms_join(p->pool, HIE_STR(""), "|", *form);
+        }
+
         return HIE_OK;
     }
 
@@ -395,26 +399,6 @@ hie_criterion_uris(hie_criterion_parse_t *p)
  * References (R4 section 3.1.1.4.11).
  */
 
-/* Does the parameter lead to this type? */
-bool
-hie_criterion_target(const hie_parameter_t *def, hie_type_t type)
-{
-    int  i;
-
-    if (def->n_targets == 0) {
-        return true;
-    }
-
-    for (i = 0; i < def->n_targets; i++) {
-        if (def->targets[i] == type) {
-            return true;
-        }
-    }
-
-    return false;
-}
-
-
 /* The resource type that a modifier names; HIE_TYPE_NONE: it is none. */
 hie_type_t
 hie_criterion_type(const hie_criterion_parse_t *p)
@@ -516,10 +500,10 @@ any_target_keys(hie_criterion_parse_t *p, hie_str_t id,
     for (type = 1; type < hie_n_types; type++) {
         if (hie_types[type].kind == HIE_KIND_RESOURCE
             && !hie_types[type].abstract
-            && hie_criterion_target(p->out->def, type))
+            && hie_search_leads_to(p->out->def, type))
         {
             APR_ARRAY_PUSH(keys, uint64_t) = hie_search_reference_key(
-                p->out->def->key,
+                p->out->def->token_key,
                 hie_search_resource_key(hie_str(hie_types[type].name), id));
         }
     }
@@ -532,15 +516,19 @@ reference_keys(hie_criterion_parse_t *p, hie_str_t value,
 {
     hie_rc_t    rc;
     referred_t  r;
-    uint32_t    param = p->out->def->key;
+    uint32_t    param = p->out->def->key, token = param;
 
     rc = read_reference(p, value, &r);
+    if (hie_search_leads_to(p->out->def, hie_type_find_resource(r.type))) {
+        token = p->out->def->token_key;
+    }
+
     if (r.id.len > 0 && r.type.len == 0) {
         any_target_keys(p, r.id, keys);
 
     } else {
         APR_ARRAY_PUSH(keys, uint64_t) = r.type.len > 0
-            ? hie_search_reference_key(param,
+            ? hie_search_reference_key(token,
                                        hie_search_resource_key(r.type, r.id))
             : hie_search_key(param, r.text);
     }
@@ -702,6 +690,6 @@ hie_criterion_references(hie_criterion_parse_t *p)
     }
 
     type = hie_criterion_type(p);
-    return type != HIE_TYPE_NONE && hie_criterion_target(p->out->def, type)
+    return type != HIE_TYPE_NONE && hie_search_leads_to(p->out->def, type)
            ? parse_references(p) : hie_criterion_modifier(p);
 }

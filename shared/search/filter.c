@@ -401,7 +401,7 @@ lead(const scope_t *s, const step_t *step, hie_type_t from,
         if (hie_types[type].kind != HIE_KIND_RESOURCE
             || hie_types[type].abstract
             || (only != HIE_TYPE_NONE && only != type)
-            || !hie_criterion_target(out.def, type))
+            || !hie_search_leads_to(out.def, type))
         {
             continue;
         }
@@ -409,7 +409,9 @@ lead(const scope_t *s, const step_t *step, hie_type_t from,
         rc = behind(s, step, type, &c);
         if (rc == HIE_OK) {
             chain = apr_array_push(chains);
-            *chain = (hie_chain_t) { out.def->key, type, out.def->by_url, c };
+            *chain = (hie_chain_t) {
+                out.def->key, out.def->token_key, type, out.def->by_url, c
+            };
 
         } else if (only == HIE_TYPE_NONE
                    && (rc == HIE_NOT_FOUND || rc == HIE_INVALID))

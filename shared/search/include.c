@@ -78,7 +78,7 @@ leads_back(const including_t *g, const hie_parameter_t *def)
     int  i;
 
     for (i = 0; i < g->n_types; i++) {
-        if (hie_criterion_target(def, g->types[i])) {
+        if (hie_search_leads_to(def, g->types[i])) {
             return true;
         }
     }
@@ -126,7 +126,7 @@ take_param(including_t *g, hie_str_t code)
     }
 
     if (g->out->target != HIE_TYPE_NONE
-        && !hie_criterion_target(def, g->out->target))
+        && !hie_search_leads_to(def, g->out->target))
     {
         return hie_fail(g->err, HIE_INVALID, "",
                         "%s=%.*s: \"%s\" of %s does not refer to %s",
@@ -143,6 +143,11 @@ take_param(including_t *g, hie_str_t code)
     }
 
     g->out->param = def->key;
+    g->out->token = def->token_key;
+    if (def->token_key != def->key) {
+        g->out->target = hie_search_only_target(def);
+    }
+
     g->out->canonical = def->by_url;
     return HIE_OK;
 }
@@ -227,7 +232,7 @@ add_urls(hie_search_t *s, hie_type_t type, const hie_include_t *all,
     for (i = 0; i < t->n; i++) {
         if (t->plans[i].param.by_url
             && (all->target == HIE_TYPE_NONE
-                || hie_criterion_target(&t->plans[i].param, all->target)))
+                || hie_search_leads_to(&t->plans[i].param, all->target)))
         {
             one = apr_array_push(out);
             *one = *all;
@@ -235,6 +240,7 @@ add_urls(hie_search_t *s, hie_type_t type, const hie_include_t *all,
             one->canonical = true;
             one->source = type;
             one->param = t->plans[i].param.key;
+            one->token = t->plans[i].param.token_key;
         }
     }
 }
@@ -313,10 +319,10 @@ hie_search_compartment(hie_search_t *s, hie_type_t compartment, hie_str_t id,
     int                           i;
     bool                          itself;
     size_t                        k, n;
-    uint32_t                      param;
     uint64_t                      target;
     hie_str_t                     name;
     apr_array_header_t           *keys;
+    const hie_search_plan_t      *plan;
     const hie_compartment_row_t  *rows;
 
     memset(out, 0, sizeof(*out));
@@ -327,10 +333,10 @@ hie_search_compartment(hie_search_t *s, hie_type_t compartment, hie_str_t id,
         itself = itself || types[i] == compartment;
         rows = hie_compartment_of(compartment, types[i], &n);
         for (k = 0; types[i] != HIE_TYPE_NONE && k < n; k++) {
-            param = hie_search_param_key(hie_types[types[i]].name,
-                                hie_search_params[rows[k].param].code);
-            APR_ARRAY_PUSH(keys, uint64_t) = hie_search_reference_key(param,
-                                                                      target);
+            plan = hie_search_find(s, types[i],
+                             hie_str(hie_search_params[rows[k].param].code));
+            APR_ARRAY_PUSH(keys, uint64_t) = hie_search_reference_key(
+                                             plan->param.token_key, target);
         }
     }
 

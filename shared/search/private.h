@@ -127,6 +127,9 @@ hie_search_find(hie_search_t *s, hie_type_t type, hie_str_t code);
 /* The type that a reference parameter leads to, if it is one only. */
 hie_type_t
 hie_search_only_target(const hie_parameter_t *param);
+/* Does a reference parameter lead to this type? */
+bool
+hie_search_leads_to(const hie_parameter_t *param, hie_type_t type);
 /* _id and _lastUpdated: they stand in the row and have no values. */
 bool
 hie_search_in_row(const hie_parameter_t *param);

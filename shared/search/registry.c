@@ -82,6 +82,71 @@ hie_search_reference_key(uint32_t param, uint64_t target)
 }
 
 
+static bool
+is_target(hie_type_t type, const hie_type_t *targets, int n)
+{
+    int  i = 0;
+
+    while (i < n && targets[i] != type) {
+        i++;
+    }
+
+    return n == 0 || i < n;
+}
+
+
+bool
+hie_search_leads_to(const hie_parameter_t *param, hie_type_t type)
+{
+    return is_target(type, param->targets, param->n_targets);
+}
+
+
+/* Those of the parameters of one type. */
+static void
+add_referring(hie_type_t from, hie_type_t type, uint64_t target,
+              apr_array_header_t *out)
+{
+    size_t                     i, n;
+    uint32_t                   key;
+    hie_type_t                 t;
+    const hie_search_param_t  *p;
+
+    for (t = from; t != HIE_TYPE_NONE; t = hie_types[t].base) {
+        p = hie_search_params_of(t, &n);
+        for (i = 0; i < n; i++) {
+            if (p[i].kind == HIE_SEARCH_REFERENCE
+                && is_target(type, &hie_search_targets[p[i].first_target],
+                             p[i].n_targets))
+            {
+                key = hie_search_param_key(hie_types[from].name, p[i].code);
+                APR_ARRAY_PUSH(out, uint64_t) = hie_search_reference_key(key,
+                                                                     target);
+            }
+        }
+    }
+}
+
+
+void
+hie_search_referring(hie_type_t from, hie_type_t type, hie_str_t id,
+                     apr_array_header_t *out)
+{
+    uint64_t    target;
+    hie_type_t  t;
+
+    target = hie_search_resource_key(hie_str(hie_types[type].name), id);
+    APR_ARRAY_PUSH(out, uint64_t) = hie_search_reference_key(0, target);
+    for (t = 1; t < hie_n_types; t++) {
+        if (hie_types[t].kind == HIE_KIND_RESOURCE && !hie_types[t].abstract
+            && (from == HIE_TYPE_NONE || from == t))
+        {
+            add_referring(t, type, target, out);
+        }
+    }
+}
+
+
 uint64_t
 hie_search_text_key(hie_str_t text)
 {
@@ -146,6 +211,23 @@ is_folded(const hie_search_plan_t *plan)
     }
 
     return plan->n_paths > 0;
+}
+
+
+/* A primitive value is a code and nothing more. */
+static bool
+is_bare(const hie_search_plan_t *plan)
+{
+    int  i = 0;
+
+    while (i < plan->n_paths
+           && hie_types[plan->paths[i].type].kind == HIE_KIND_PRIMITIVE)
+    {
+        i++;
+    }
+
+    return plan->param.kind == HIE_SEARCH_TOKEN && plan->n_paths > 0
+           && i == plan->n_paths;
 }
 
 
@@ -234,6 +316,7 @@ hie_search_plan_expression(apr_pool_t *pool, hie_search_plan_t *plan,
     apr_pool_destroy(scratch);
     plan->param.by_url = refers_by_url(plan);
     plan->param.folded = is_folded(plan);
+    plan->param.bare = is_bare(plan);
     plan->param.system = implied_system(plan);
     plan->param.single = is_single(plan);
     return rc;
@@ -307,6 +390,7 @@ set_keys(hie_search_t *s, hie_search_plan_t *plan, hie_type_t type)
     plan->param.type = type;
     plan->param.key = hie_search_param_key(hie_types[type].name,
                                            plan->param.code);
+    plan->param.token_key = plan->param.key;
     plan->param.text_key = text_key(s, type, plan->param.code);
 }
 
@@ -339,7 +423,7 @@ plan_r4(hie_search_t *s, hie_search_plan_t *plan, hie_type_t type,
 
     plan->param = (hie_parameter_t) {
         .type = type, .code = p->code, .kind = p->kind,
-        .canonical = p->canonical, .n_targets = p->n_targets,
+        .canonical = p->canonical, .r4 = true, .n_targets = p->n_targets,
         .targets = &hie_search_targets[p->first_target]
     };
     set_keys(s, plan, type);
@@ -385,6 +469,72 @@ sorted(apr_pool_t *pool, apr_array_header_t *plans)
 }
 
 
+/* The type that the references of a path are narrowed to, in its last step
+ * alone; HIE_TYPE_NONE: to none. */
+static hie_type_t
+narrowed_to(const hie_search_path_t *path)
+{
+    const hie_search_filter_t  *f = path->steps[path->n - 1].filter;
+
+    return f != NULL ? f->refers_to : HIE_TYPE_NONE;
+}
+
+
+/* Do two paths lead to the same elements, but for what `narrow` leaves out by
+ * its last step? */
+static bool
+is_narrower(const hie_search_path_t *narrow, const hie_search_path_t *wide)
+{
+    int                       i;
+    const hie_search_step_t  *a, *b;
+
+    for (i = 0; i < narrow->n && narrow->n == wide->n; i++) {
+        a = &narrow->steps[i];
+        b = &wide->steps[i];
+        if (a->element != b->element || b->filter != NULL
+            || (i < narrow->n - 1 && a->filter != NULL))
+        {
+            return false;
+        }
+    }
+
+    return narrow->n == wide->n;
+}
+
+
+/* Observation.subject.where(resolve() is Patient) and Observation.subject: a
+ * reference to a Patient that one finds the other finds too. */
+static bool
+has_same_tokens(const hie_search_plan_t *narrow, const hie_search_plan_t *wide)
+{
+    const hie_parameter_t  *n = &narrow->param, *w = &wide->param;
+
+    return n->kind == HIE_SEARCH_REFERENCE && w->kind == HIE_SEARCH_REFERENCE
+           && narrow->n_paths == 1 && wide->n_paths == 1
+           && narrow->paths[0].type == HIE_TYPE_Reference
+           && wide->paths[0].type == HIE_TYPE_Reference
+           && n->n_targets == 1 && hie_search_leads_to(w, n->targets[0])
+           && narrowed_to(&narrow->paths[0]) == n->targets[0]
+           && is_narrower(&narrow->paths[0], &wide->paths[0]);
+}
+
+
+static void
+set_token_keys(apr_array_header_t *plans)
+{
+    int                 i, k;
+    hie_search_plan_t  *all = (hie_search_plan_t *) plans->elts;
+
+    for (i = 0; i < plans->nelts; i++) {
+        for (k = 0; k < plans->nelts; k++) {
+            if (has_same_tokens(&all[i], &all[k])) {
+                all[i].param.token_key = all[k].param.key;
+            }
+        }
+    }
+}
+
+
 static hie_search_type_t *
 make_r4(hie_search_t *s, hie_type_t type)
 {
@@ -406,6 +556,7 @@ make_r4(hie_search_t *s, hie_type_t type)
         }
     }
 
+    set_token_keys(plans);
     return sorted(s->pool, plans);
 }
 

@@ -32,6 +32,10 @@ hie_search_create(apr_pool_t *pool, const hie_search_options_t *options);
 typedef struct {
     uint32_t                   key;
     uint32_t                   text_key;       /* of "Type.code:text" */
+    uint32_t                   token_key;      /* under which tokens of its
+                                                  references stand: where it has
+                                                  those of another parameter to
+                                                  its one type, that one's */
     hie_type_t                 type;
     const char                *code;
     hie_search_kind_t          kind;
@@ -42,9 +46,13 @@ typedef struct {
     bool                       folded;         /* a token whose values are of
                                                   type string: their case does
                                                   not count */
+    bool                       bare;           /* a token whose values have no
+                                                  system of their own: "|code"
+                                                  is their only form */
     const char                *system;         /* of a token whose values are
                                                   codes of this one system; or
                                                   NULL */
+    bool                       r4;             /* not of a stored resource */
     bool                       single;         /* a date of which no resource
                                                   has two */
 } hie_parameter_t;
@@ -142,6 +150,7 @@ typedef struct {
 /* Its token is hie_search_reference_key of both. */
 typedef struct {
     uint32_t   param;
+    bool       referring;      /* its token is one of hie_search_referring */
     uint64_t   target;         /* hie_search_resource_key */
 } hie_search_reference_t;
 
@@ -192,12 +201,20 @@ uint32_t
 hie_search_param_key(const char *type, const char *code);
 uint64_t
 hie_search_key(uint32_t param, hie_str_t form);
-/* The token of a reference to a resource of ours. The two are joined so that
+/* The token of a reference to a resource of ours. `param` is the token_key. The
+ * two are joined so that
  * SQL can do it: target # hie_search_param_mix(param). */
 uint64_t
 hie_search_reference_key(uint32_t param, uint64_t target);
 uint64_t
 hie_search_param_mix(uint32_t param);
+/* Adds (uint64_t) the tokens of which one is with whatever resource of the type
+ * `from` (HIE_TYPE_NONE: of any) refers to a resource of ours: those of the
+ * parameters of R4 that lead to its type, and that of the parameter 0, for
+ * references that none of these finds. */
+void
+hie_search_referring(hie_type_t from, hie_type_t type, hie_str_t id,
+                     apr_array_header_t *out);
 /* Of a system, a code, a unit. */
 uint64_t
 hie_search_text_key(hie_str_t text);
@@ -296,6 +313,7 @@ struct hie_number_value_t {
  * that meets the criteria. Of a group the resource itself. */
 typedef struct {
     uint32_t         param;      /* 0 in a group */
+    uint32_t         token;      /* token_key of it */
     hie_type_t       type;       /* HIE_TYPE_NONE in a group: of any */
     bool             canonical;  /* it refers by canonical URL: that term of
                                     the parameter is the term "url" there */
@@ -451,6 +469,7 @@ typedef struct {
     hie_type_t   source;       /* whose reference it is; HIE_TYPE_NONE: of any,
                                   with `all` only */
     uint32_t     param;        /* 0: all */
+    uint32_t     token;        /* token_key of it */
     hie_type_t   target;       /* HIE_TYPE_NONE: any */
     bool         canonical;    /* it refers by canonical URL */
     hie_str_t    text;         /* "Observation:subject" */

@@ -151,7 +151,7 @@ add_behind(sorting_t *g, const hie_parameter_t *def, hie_type_t only,
 
     for (type = 1, rc = HIE_OK; rc == HIE_OK && type < hie_n_types; type++) {
         if (hie_types[type].kind == HIE_KIND_RESOURCE
-            && !hie_types[type].abstract && hie_criterion_target(def, type)
+            && !hie_types[type].abstract && hie_search_leads_to(def, type)
             && (only == HIE_TYPE_NONE || only == type)
             && hie_search_param(g->s, type, code) != NULL)
         {

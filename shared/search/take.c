@@ -107,7 +107,10 @@ take_code(hie_indexer_t *ix, const hie_code_t *c)
     uint64_t  key;
 
     if (c->code.len > 0) {
-        add_token(ix, c->code);
+        if (!ix->param->bare) {
+            add_token(ix, c->code);
+        }
+
         key = add_joined(ix, c->system, "|", c->code);
         add_term(ix, key, ix->param->key, c->code);
     }
@@ -155,8 +158,13 @@ add_target(hie_indexer_t *ix, hie_str_t type, hie_str_t id)
 
     r = apr_array_push(ix->references);
     r->param = ix->param->key;
+    r->referring = ix->param->r4
+                   && hie_search_leads_to(ix->param,
+                                          hie_type_find_resource(type));
     r->target = hie_search_resource_key(type, id);
-    add_key(ix, hie_search_reference_key(r->param, r->target));
+    if (ix->param->token_key == ix->param->key) {
+        add_key(ix, hie_search_reference_key(r->param, r->target));
+    }
 }
 
 

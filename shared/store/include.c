@@ -10,6 +10,9 @@
 #include <apr_hash.h>
 #include <apr_strings.h>
 
+/* That one statement looks for, and those of one row more. */
+#define TOKENS_MAX  10000
+
 
 typedef struct {
     hie_store_t            *store;
@@ -265,7 +268,7 @@ add_targets(const hie_include_t *i, const hie_row_t *rows, int n,
             key = hie_search_resource_key(rows[k].type, rows[k].id);
             APR_ARRAY_PUSH(keys, uint64_t) = key;
             APR_ARRAY_PUSH(tokens, uint64_t) =
-                hie_search_reference_key(i->param, key);
+                hie_search_reference_key(i->token, key);
         }
     }
 }
@@ -316,41 +319,64 @@ backward(including_t *g, const hie_row_t *rows, int n, bool again)
 }
 
 
-/* The same by whatever parameter: every reference has the token of parameter
- * 0, and those that a parameter leads to are named. */
+/* The same by whatever parameter: all tokens that what refers may have, as far
+ * as a parameter leads there. Of as many rows from `*at` as go into one
+ * statement. */
+static hie_rc_t
+from_anywhere(including_t *g, const hie_include_t *i, const hie_row_t *rows,
+              int n, int *at)
+{
+    hie_find_t           w;
+    apr_array_header_t  *keys, *tokens;
+    const hie_row_t     *row;
+    int                  p;
+
+    begin(g, &w);
+    keys = apr_array_make(g->pool, 16, sizeof(uint64_t));
+    tokens = apr_array_make(g->pool, 1024, sizeof(uint64_t));
+    for (; *at < n && tokens->nelts < TOKENS_MAX; ++*at) {
+        row = &rows[*at];
+        if (is_of(row, i->target)) {
+            APR_ARRAY_PUSH(keys, uint64_t) = hie_search_resource_key(row->type,
+                                                                     row->id);
+            hie_search_referring(i->source, hie_type_find_resource(row->type),
+                                 row->id, tokens);
+        }
+    }
+
+    hie_buf_addz(&w.sql, "SELECT ");
+    hie_find_columns(&w, "x", true);
+    p = find_array(&w, tokens);
+    hie_buf_addf(&w.sql, " FROM hie.resource x"
+        " WHERE x.tokens && $%d::bigint[] AND EXISTS (SELECT"
+        " FROM unnest(x.ref_params, x.ref_keys) AS u(param, key)"
+        " WHERE u.param <> 0 AND u.key = ANY ($%d::bigint[]))", p,
+        find_array(&w, keys));
+    if (i->source != HIE_TYPE_NONE) {
+        hie_buf_addf(&w.sql, " AND x.type = $%d::text", hie_find_str(
+                         &w, hie_str(hie_types[i->source].name)));
+    }
+    add_wanted(g, &w, "x");
+    add_limit(g, &w);
+    return run(g, &w);
+}
+
+
 static hie_rc_t
 all_backward(including_t *g, const hie_row_t *rows, int n, bool again)
 {
-    hie_find_t            w;
-    apr_array_header_t   *keys, *tokens;
     const hie_include_t  *i;
     hie_rc_t              rc = HIE_OK;
-    int                   k, p;
+    int                   k, at;
 
-    for (k = 0; rc == HIE_OK && !g->more && k < g->query->n_includes; k++) {
+    for (k = 0; k < g->query->n_includes; k++) {
         i = &g->query->includes[k];
         if (!applies(i, true, false, again) || !i->all) {
             continue;
         }
-        begin(g, &w);
-        keys = apr_array_make(g->pool, n, sizeof(uint64_t));
-        tokens = apr_array_make(g->pool, n, sizeof(uint64_t));
-        add_targets(i, rows, n, keys, tokens);
-        hie_buf_addz(&w.sql, "SELECT ");
-        hie_find_columns(&w, "x", true);
-        p = find_array(&w, tokens);
-        hie_buf_addf(&w.sql, " FROM hie.resource x"
-            " WHERE x.tokens && $%d::bigint[] AND EXISTS (SELECT"
-            " FROM unnest(x.ref_params, x.ref_keys) AS u(param, key)"
-            " WHERE u.param <> 0 AND u.key = ANY ($%d::bigint[]))", p,
-            find_array(&w, keys));
-        if (i->source != HIE_TYPE_NONE) {
-            hie_buf_addf(&w.sql, " AND x.type = $%d::text", hie_find_str(
-                             &w, hie_str(hie_types[i->source].name)));
+        for (at = 0; rc == HIE_OK && !g->more && at < n; ) {
+            rc = from_anywhere(g, i, rows, n, &at);
         }
-        add_wanted(g, &w, "x");
-        add_limit(g, &w);
-        rc = run(g, &w);
     }
     return rc;
 }

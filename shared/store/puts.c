@@ -10,6 +10,7 @@
 #include "store/puts.h"
 
 #include <math.h>
+#include <stdlib.h>
 
 
 /* How far a number looks for the same one. */
@@ -281,13 +282,49 @@ add_patients(hie_rows_t *w, const hie_relations_t *x)
 }
 
 
+static int
+compare_keys(const void *va, const void *vb)
+{
+    uint64_t  a = *(const uint64_t *) va, b = *(const uint64_t *) vb;
+
+    return (a > b) - (a < b);
+}
+
+
+/* What it refers to anywhere, but for what hie_search_referring knows of its
+ * parameters. */
+static void
+add_referring(hie_rows_t *w, const hie_relations_t *x,
+              const hie_search_values_t *v)
+{
+    int        i, n;
+    uint64_t  *known;
+
+    known = apr_palloc(w->pool, sizeof(*known)
+                                * (size_t) (v->n_references + 1));
+    for (i = 0, n = 0; i < v->n_references; i++) {
+        if (v->references[i].referring) {
+            known[n++] = v->references[i].target;
+        }
+    }
+
+    qsort(known, (size_t) n, sizeof(*known), compare_keys);
+    for (i = 0; i < x->n_refs; i++) {
+        if (bsearch(&x->refs[i], known, (size_t) n, sizeof(*known),
+                    compare_keys) == NULL)
+        {
+            add_key(&w->tokens, hie_search_reference_key(0, x->refs[i]));
+        }
+    }
+}
+
+
 /* What it is found by, its labels, and what it refers to anywhere. */
 static void
 add_tokens(hie_rows_t *w, const hie_relations_t *x,
            const hie_search_values_t *v)
 {
-    uint64_t  mix = hie_search_param_mix(0);
-    int       i;
+    int  i;
 
     hie_array_i32(&w->t0, (int32_t) w->tokens.n);
     for (i = 0; i < v->n_tokens; i++) {
@@ -296,9 +333,7 @@ add_tokens(hie_rows_t *w, const hie_relations_t *x,
     for (i = 0; i < x->n_labels; i++) {
         add_key(&w->tokens, x->labels[i].key);
     }
-    for (i = 0; i < x->n_refs; i++) {
-        add_key(&w->tokens, x->refs[i] ^ mix);
-    }
+    add_referring(w, x, v);
     hie_array_i32(&w->t1, (int32_t) w->tokens.n);
 }
 

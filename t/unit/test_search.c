@@ -605,6 +605,44 @@ ask_well(const char *type, const char *query, hie_criterion_t *c)
 }
 
 
+/* Tokens that would say twice the same are there once. */
+static void
+test_shared_tokens(void **state)
+{
+    uint32_t             key = hie_search_param_key("Observation", "patient");
+    uint64_t             target;
+    hie_criterion_t      c;
+    hie_search_values_t  x;
+
+    values_of("{\"resourceType\":\"Observation\",\"status\":\"final\","
+              "\"subject\":{\"reference\":\"Patient/1\"}}", &x);
+
+    /* patient finds nothing that subject does not */
+    target = hie_search_resource_key(HIE_STR("Patient"), HIE_STR("1"));
+    assert_false(has_token(&x, hie_search_reference_key(key, target)));
+    ask_well("Observation", "patient=Patient/1", &c);
+    assert_true(has_token(&x, c.keys[0]));
+    ask_well("Observation", "patient=1", &c);
+    assert_int_equal(c.n, 1);
+    assert_true(has_token(&x, c.keys[0]));
+    ask_well("Observation", "patient=Group/1", &c);
+    target = hie_search_resource_key(HIE_STR("Group"), HIE_STR("1"));
+    assert_true(c.keys[0] == hie_search_reference_key(key, target));
+    ask_well("Observation", "patient.name=x", &c);
+    assert_int_equal(c.chains[0].param, key);
+    assert_int_equal(c.chains[0].token,
+                     hie_search_param_key("Observation", "subject"));
+
+    /* a code that never has a system has one form */
+    key = hie_search_param_key("Observation", "status");
+    assert_false(has_token(&x, hie_search_key(key, HIE_STR("final"))));
+    ask_well("Observation", "status=final", &c);
+    assert_true(has_token(&x, c.keys[0]));
+    ask_well("Observation", "status=|final", &c);
+    assert_true(has_token(&x, c.keys[0]));
+}
+
+
 static void
 test_chains(void **state)
 {
@@ -930,6 +968,7 @@ main(void)
         cmocka_unit_test(test_by_url),
         cmocka_unit_test(test_urls),
         cmocka_unit_test(test_targets),
+        cmocka_unit_test(test_shared_tokens),
         cmocka_unit_test(test_chains),
         cmocka_unit_test(test_referrers),
         cmocka_unit_test(test_types),

@@ -117,6 +117,36 @@ count(const hie_fhirpath_list_t *list)
 }
 
 
+/* What refers to a resource is found by one of its tokens, unless it is said
+ * that none of them does. */
+static void
+check_referring(const hie_search_values_t *x, hie_str_t type, hie_str_t id,
+                apr_pool_t *p)
+{
+    int                  i, k, n;
+    bool                 said;
+    uint64_t             target;
+    apr_array_header_t  *tokens;
+
+    target = hie_search_resource_key(type, id);
+    for (i = 0, said = false; i < x->n_references; i++) {
+        said = said || (x->references[i].target == target
+                        && x->references[i].referring);
+    }
+
+    tokens = apr_array_make(p, 64, sizeof(uint64_t));
+    hie_search_referring(HIE_TYPE_NONE, hie_type_find_resource(type), id,
+                         tokens);
+    for (i = 0, n = 0; i < tokens->nelts; i++) {
+        for (k = 0; k < x->n_tokens; k++) {
+            n += x->tokens[k] == APR_ARRAY_IDX(tokens, i, uint64_t);
+        }
+    }
+
+    assert_true(said == (n > 0));
+}
+
+
 static void
 check_references(const hie_fhirpath_list_t *list, uint32_t key,
                  const hie_search_values_t *x, apr_pool_t *p)
@@ -139,6 +169,7 @@ check_references(const hie_fhirpath_list_t *list, uint32_t key,
         {
             assert_true(refers(x, key, hie_search_resource_key(ref.type,
                                                                ref.id)));
+            check_referring(x, ref.type, ref.id, p);
         }
     }
 }

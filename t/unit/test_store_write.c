@@ -80,8 +80,9 @@ full_put(const char *id, int64_t version)
     numbers[3].scope = 96;
     numbers[4] = numbers[0];
     numbers[4].slot = COMPOSITE | 35;
-    references[0] = (hie_search_reference_t) { 41, 1001 };
-    references[1] = (hie_search_reference_t) { UINT32_MAX, UINT64_MAX };
+    references[0] = (hie_search_reference_t) { 41, true, 1001 };
+    references[1] = (hie_search_reference_t) { UINT32_MAX, false,
+                                                UINT64_MAX };
     terms[0] = (hie_search_term_t) { 501, 51, HIE_STR("8480-6") };
     terms[1] = (hie_search_term_t) { 502, 52, HIE_STR("systolic") };
     labels[0] = (hie_label_t) { HIE_LABEL_TAG, 601, HIE_STR("{}") };
@@ -161,10 +162,10 @@ test_create(void **state)
     assert_int_equal(count("resource", apr_psprintf(pool,
         "type = 'Observation' AND id = 'o' AND key = %" APR_INT64_T_FMT
         " AND ref_params = '{41,-1,0,0}' AND ref_keys = '{1001,-1,1001,1002}'"
-        " AND tokens = ARRAY[501, 502, -1, 601, 602, 1001 # (%s),"
-        " 1002 # (%s), 1003 # (%s)]::bigint[] AND method = 1 AND NOT deleted",
-        (apr_int64_t) hie_search_resource_key(put.type, put.id), mix, mix,
-        mix)), 1);
+        " AND tokens = ARRAY[501, 502, -1, 601, 602, 1002 # (%s),"
+        " 1003 # (%s)]::bigint[] AND method = 1 AND NOT deleted",
+        (apr_int64_t) hie_search_resource_key(put.type, put.id), mix, mix)),
+        1);
     assert_int_equal(count("term", "key = 501 AND slot = 51"
                            " AND value = '8480-6' OR key = 502 AND slot = 52"
                            " AND value = 'systolic'"), 2);
