@@ -182,9 +182,11 @@ CREATE TABLE hie.term (
 CREATE INDEX term_value ON hie.term (slot, value);
 
 -- The labels of meta (1 profile, 2 security, 3 tag) that resources have had,
--- each once for a type; the key is a token of those that have it.
+-- each once for a type; the token is that by which _profile, _security and _tag
+-- find those that have it.
 CREATE TABLE hie.label (
     key    bigint    PRIMARY KEY,
+    token  bigint    NOT NULL,
     kind   smallint  NOT NULL,
     type   text      COLLATE "C" NOT NULL,
     value  text      COLLATE "C" NOT NULL

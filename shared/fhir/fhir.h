@@ -162,6 +162,7 @@ typedef enum {
 typedef struct {
     hie_label_kind_t  kind;
     uint64_t          key;       /* of type, kind and value */
+    hie_str_t         form;      /* the URL, or system|code */
     hie_str_t         json;      /* a string; a Coding with system and code
                                     only */
 } hie_label_t;

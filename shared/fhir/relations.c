@@ -360,7 +360,8 @@ take_patients(relator_t *r, const hie_doc_t *d, hie_type_t type, hie_str_t id,
  */
 
 static void
-add_label(relator_t *r, hie_label_kind_t kind, hie_str_t json)
+add_label(relator_t *r, hie_label_kind_t kind, hie_str_t form,
+          hie_str_t json)
 {
     static const hie_str_t  kinds[] = {
         [HIE_LABEL_PROFILE] = { "profile", 7 },
@@ -373,6 +374,7 @@ add_label(relator_t *r, hie_label_kind_t kind, hie_str_t json)
 
     label->kind = kind;
     label->key = hie_hash64_parts(parts, 4);
+    label->form = form;
     label->json = json;
 }
 
@@ -384,8 +386,8 @@ take_labels(relator_t *r, const hie_doc_t *d, hie_node_t list,
             hie_label_kind_t kind)
 {
     hie_node_t  n;
-    hie_str_t   system, code;
-    hie_buf_t   b;
+    hie_str_t   system, code, form;
+    hie_buf_t   b, f;
 
     for (n = hie_doc_first(d, list);
          n != HIE_NODE_NONE;
@@ -397,6 +399,7 @@ take_labels(relator_t *r, const hie_doc_t *d, hie_node_t list,
             code = hie_doc_string(d, n, r->pool);
             hie_buf_add_json(&b, code);
             system = HIE_STR_NONE;
+            form = code;
 
         } else {
             system = hie_doc_get(d, n, "system", r->pool);
@@ -415,10 +418,15 @@ take_labels(relator_t *r, const hie_doc_t *d, hie_node_t list,
             }
 
             hie_buf_addc(&b, '}');
+            hie_buf_init(&f, r->pool, system.len + code.len + 1);
+            hie_buf_adds(&f, system);
+            hie_buf_addc(&f, '|');
+            hie_buf_adds(&f, code);
+            form = hie_buf_str(&f);
         }
 
         if (system.len + code.len > 0) {
-            add_label(r, kind, hie_buf_str(&b));
+            add_label(r, kind, form, hie_buf_str(&b));
         }
     }
 }

@@ -5,7 +5,7 @@
 #include "store/private.h"
 
 
-/* The key of a label covers its type: the index of tokens is all that is
+/* The token of a label covers its type: the index of tokens is all that is
  * needed to find one resource that has it, and the only index that there is
  * to be walked. */
 static void
@@ -13,7 +13,7 @@ build(hie_buf_t *b, hie_see_t see)
 {
     hie_buf_addz(b, "SELECT DISTINCT l.kind, l.value FROM hie.label l"
                  " WHERE l.type = ANY ($1::text[]) AND (SELECT true"
-                 " FROM hie.resource r WHERE r.tokens @> ARRAY[l.key]"
+                 " FROM hie.resource r WHERE r.tokens @> ARRAY[l.token]"
                  " AND NOT r.deleted AND ");
     hie_visible_sql(b, see, "r", 2);
     hie_buf_addz(b, " LIMIT 1) ORDER BY 1, 2");

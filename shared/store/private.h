@@ -359,7 +359,7 @@ hie_write_statements(hie_store_t *s);
 /* terms.c: what of the labels and terms of `puts` is not known to be there. */
 typedef struct {
     int            n_labels;
-    hie_array_t    l_key, l_kind, l_type, l_value;
+    hie_array_t    l_key, l_token, l_kind, l_type, l_value;
     hie_params_t   labels;
     int            n_terms;
     hie_array_t    t_key, t_slot, t_value;

@@ -319,7 +319,7 @@ add_referring(hie_rows_t *w, const hie_relations_t *x,
 }
 
 
-/* What it is found by, its labels, and what it refers to anywhere. */
+/* What it is found by, and what it refers to anywhere. */
 static void
 add_tokens(hie_rows_t *w, const hie_relations_t *x,
            const hie_search_values_t *v)
@@ -329,9 +329,6 @@ add_tokens(hie_rows_t *w, const hie_relations_t *x,
     hie_array_i32(&w->t0, (int32_t) w->tokens.n);
     for (i = 0; i < v->n_tokens; i++) {
         add_key(&w->tokens, v->tokens[i]);
-    }
-    for (i = 0; i < x->n_labels; i++) {
-        add_key(&w->tokens, x->labels[i].key);
     }
     add_referring(w, x, v);
     hie_array_i32(&w->t1, (int32_t) w->tokens.n);

@@ -15,10 +15,10 @@
 /* In one order, so that two transactions which have the same new ones do not
  * wait for each other. */
 static const char  labels_sql[] =
-    "INSERT INTO hie.label (key, kind, type, value)"
-    " SELECT u.key, u.kind, u.type, u.value"
-    " FROM unnest($1::bigint[], $2::int[], $3::text[], $4::text[])"
-    " AS u(key, kind, type, value) ON CONFLICT DO NOTHING";
+    "INSERT INTO hie.label (key, kind, type, value, token)"
+    " SELECT u.key, u.kind, u.type, u.value, u.token"
+    " FROM unnest($1::bigint[], $2::int[], $3::text[], $4::text[],"
+    " $5::bigint[]) AS u(key, kind, type, value, token) ON CONFLICT DO NOTHING";
 
 static const char  terms_sql[] =
     "INSERT INTO hie.term (key, slot, value)"
@@ -119,17 +119,35 @@ add_terms(hie_new_terms_t *w, apr_pool_t *pool, const new_t *list, int n)
 }
 
 
+/* That of the parameter which finds it. */
+static uint64_t
+label_token(const new_t *label)
+{
+    static const char *const  codes[] = {
+        [HIE_LABEL_PROFILE] = "_profile", [HIE_LABEL_SECURITY] = "_security",
+        [HIE_LABEL_TAG] = "_tag"
+    };
+    const char               *code = codes[label->label->kind];
+
+    return hie_search_key(hie_search_param_key(hie_types[
+                              hie_type_find_resource(label->type)].name,
+                              code), label->label->form);
+}
+
+
 static void
 add_labels(hie_new_terms_t *w, apr_pool_t *pool, const new_t *list, int n)
 {
     int  i;
 
     hie_array_init(&w->l_key, pool, HIE_PG_INT8, 64);
+    hie_array_init(&w->l_token, pool, HIE_PG_INT8, 64);
     hie_array_init(&w->l_kind, pool, HIE_PG_INT4, 64);
     hie_array_init(&w->l_type, pool, HIE_PG_TEXT, 64);
     hie_array_init(&w->l_value, pool, HIE_PG_TEXT, 256);
     for (i = 0; i < n; i++) {
         hie_array_i64(&w->l_key, (int64_t) list[i].key);
+        hie_array_i64(&w->l_token, (int64_t) label_token(&list[i]));
         hie_array_i32(&w->l_kind, list[i].label->kind);
         hie_array_str(&w->l_type, list[i].type);
         hie_array_str(&w->l_value, list[i].label->json);
@@ -139,6 +157,7 @@ add_labels(hie_new_terms_t *w, apr_pool_t *pool, const new_t *list, int n)
     hie_params_array(&w->labels, &w->l_kind);
     hie_params_array(&w->labels, &w->l_type);
     hie_params_array(&w->labels, &w->l_value);
+    hie_params_array(&w->labels, &w->l_token);
     w->n_labels = n;
 }
 

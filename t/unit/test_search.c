@@ -643,6 +643,39 @@ test_shared_tokens(void **state)
 }
 
 
+/* By their forms the labels in use are looked up. */
+static void
+test_labels(void **state)
+{
+    int                  i;
+    hie_doc_t           *d;
+    hie_error_t          err;
+    uint32_t             keys[4];
+    hie_relations_t      r;
+    hie_search_values_t  x;
+    const char          *text =
+        "{\"resourceType\":\"Bundle\",\"meta\":{\"profile\":"
+        "[\"http://x/p|1.0\",\"http://x/q\"],\"security\":"
+        "[{\"system\":\"s\",\"code\":\"R\"}],\"tag\":[{\"code\":\"a\"},"
+        "{\"system\":\"t\"},{\"system\":\"u|v\",\"code\":\"b\"}]},"
+        "\"type\":\"collection\"}";
+
+    keys[HIE_LABEL_PROFILE] = hie_search_param_key("Bundle", "_profile");
+    keys[HIE_LABEL_SECURITY] = hie_search_param_key("Bundle", "_security");
+    keys[HIE_LABEL_TAG] = hie_search_param_key("Bundle", "_tag");
+    values_of(text, &x);
+    assert_int_equal(hie_doc_parse(pool, hie_str(text), 100, &d, &err),
+                     HIE_OK);
+    assert_int_equal(hie_fhir_relations(d, HIE_STR("Bundle"), HIE_STR("b"),
+                                        HIE_STR(""), pool, &r, &err), HIE_OK);
+    assert_int_equal(r.n_labels, 6);
+    for (i = 0; i < r.n_labels; i++) {
+        assert_true(has_token(&x, hie_search_key(keys[r.labels[i].kind],
+                                                 r.labels[i].form)));
+    }
+}
+
+
 static void
 test_chains(void **state)
 {
@@ -969,6 +1002,7 @@ main(void)
         cmocka_unit_test(test_urls),
         cmocka_unit_test(test_targets),
         cmocka_unit_test(test_shared_tokens),
+        cmocka_unit_test(test_labels),
         cmocka_unit_test(test_chains),
         cmocka_unit_test(test_referrers),
         cmocka_unit_test(test_types),

@@ -85,8 +85,10 @@ full_put(const char *id, int64_t version)
                                                 UINT64_MAX };
     terms[0] = (hie_search_term_t) { 501, 51, HIE_STR("8480-6") };
     terms[1] = (hie_search_term_t) { 502, 52, HIE_STR("systolic") };
-    labels[0] = (hie_label_t) { HIE_LABEL_TAG, 601, HIE_STR("{}") };
-    labels[1] = (hie_label_t) { HIE_LABEL_PROFILE, 602, HIE_STR("\"u\"") };
+    labels[0] = (hie_label_t) { HIE_LABEL_TAG, 601, HIE_STR("s|c"),
+                                HIE_STR("{}") };
+    labels[1] = (hie_label_t) { HIE_LABEL_PROFILE, 602, HIE_STR("u"),
+                                HIE_STR("\"u\"") };
     memcpy(tokens, (uint64_t[]) { 501, 502, UINT64_MAX }, sizeof(tokens));
     memcpy(refs, (uint64_t[]) { 1001, 1002, 1003 }, sizeof(refs));
 
@@ -162,7 +164,7 @@ test_create(void **state)
     assert_int_equal(count("resource", apr_psprintf(pool,
         "type = 'Observation' AND id = 'o' AND key = %" APR_INT64_T_FMT
         " AND ref_params = '{41,-1,0,0}' AND ref_keys = '{1001,-1,1001,1002}'"
-        " AND tokens = ARRAY[501, 502, -1, 601, 602, 1002 # (%s),"
+        " AND tokens = ARRAY[501, 502, -1, 1002 # (%s),"
         " 1003 # (%s)]::bigint[] AND method = 1 AND NOT deleted",
         (apr_int64_t) hie_search_resource_key(put.type, put.id), mix, mix)),
         1);
@@ -443,7 +445,7 @@ term_put(const char *id, uint64_t base)
     x->n_labels = 1;
     x->labels = apr_pcalloc(pool, sizeof(*x->labels));
     x->labels[0] = (hie_label_t) {
-        HIE_LABEL_TAG, base + 2, HIE_STR("{}")
+        HIE_LABEL_TAG, base + 2, HIE_STR("s|"), HIE_STR("{}")
     };
     return put;
 }
