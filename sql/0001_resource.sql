@@ -100,7 +100,8 @@ CREATE INDEX resource_string_value
     ON hie.resource_string (slot, value, rid);
 CREATE INDEX resource_string_rid ON hie.resource_string (rid);
 
--- Microseconds since 1970, the end excluded.
+-- Microseconds since 1970, the end excluded. Most are times to the second:
+-- these end in the order in which they begin, and have no index of their ends.
 CREATE TABLE hie.resource_date (
     rid    bigint  NOT NULL,
     slot   bigint  NOT NULL,
@@ -110,7 +111,9 @@ CREATE TABLE hie.resource_date (
 );
 
 CREATE INDEX resource_date_low ON hie.resource_date (slot, low, rid, high);
-CREATE INDEX resource_date_high ON hie.resource_date (slot, high, rid);
+CREATE INDEX resource_date_end
+    ON hie.resource_date (slot, (high - 1000000), rid)
+    WHERE high <> low + 1000000;
 CREATE INDEX resource_date_long
     ON hie.resource_date (slot, high, low, rid)
     WHERE high > low + 86400000000;

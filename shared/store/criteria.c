@@ -493,7 +493,7 @@ hie_criterion_index(const hie_criterion_t *c)
         [HIE_CRITERION_TOKENS] = "resource_tokens",
         [HIE_CRITERION_TERMS] = "term_value, resource_tokens",
         [HIE_CRITERION_STRINGS] = "resource_string_value",
-        [HIE_CRITERION_DATES] = "resource_date_low, resource_date_high",
+        [HIE_CRITERION_DATES] = "resource_date_low, resource_date_long",
         [HIE_CRITERION_NUMBERS] = "resource_number_low,"
                                   " resource_number_unit_low (of a composite:"
                                   " resource_number_part_low,"

@@ -36,8 +36,14 @@ typedef struct {
 #define FLOAT  "_float"
 
 /* Dates that last longer have an index of their own (resource_date_long). */
-#define DAY_US    INT64_C(86400000000)
-#define DAY_TEXT  "86400000000"
+#define DAY_US   INT64_C(86400000000)
+#define IS_LONG  " AND d.high > d.low + 86400000000"
+
+/* A period without a beginning. */
+#define UNBEGUN  "'-9223372036854775808'::bigint"
+
+/* The rows of one form are those of so many ranges of indexes. */
+#define PARTS  3
 
 typedef struct {
     uint32_t   form;             /* those with the same one go together */
@@ -49,6 +55,7 @@ typedef struct {
     hie_find_t            *w;
     apr_pool_t            *pool;
     const char            *table;
+    bool                   by_index;
     int                    n;
     alternative_t         *alternatives;
     const alternative_t   *first;        /* of the form being written */
@@ -151,13 +158,16 @@ say(rows_t *x, const char *format, const char *a, const char *b)
 }
 
 
+/* A row that is only checked is looked up by its number. By the slot all of the
+ * slot would be read for each, and without statistics it sometimes is. */
 static void
 slot_condition(rows_t *x, const hie_slot_t *of)
 {
     bool  part = x->criterion->kind == HIE_CRITERION_NUMBERS
                  && hie_slot_is_part(of->slot);
 
-    say(x, "d.%s = %s", part ? "part" : "slot", operand(x, "slot"));
+    say(x, x->by_index ? "d.%s = %s" : "(d.%s = %s) IS TRUE",
+        part ? "part" : "slot", operand(x, "slot"));
     switch (slot_form(of)) {
     case 1:
         say(x, " AND d.scope = %s", operand(x, "scope"), "");
@@ -172,6 +182,10 @@ slot_condition(rows_t *x, const hie_slot_t *of)
 /*
  * Dates: [low, high) against [a, b), R4 section 3.1.1.4.6. Where one end
  * decides, the condition on it stands by itself so that its index serves it.
+ *
+ * Of the ends only those of long dates are indexed. Others that end after a
+ * time begin at most a day before it, and what ends before a time begins
+ * before it.
  */
 static bool
 date_asks_a(const hie_date_value_t *v)
@@ -200,10 +214,58 @@ add_date(alternative_t *a, const hie_date_value_t *v, const char *name_a,
 }
 
 
+/* Do the beginnings have a lower bound? */
+static bool
+bounds_low(const hie_date_value_t *v)
+{
+    return !v->negate && (v->op == HIE_RANGE_EQ || v->op == HIE_RANGE_SA);
+}
+
+
+/* What the end must be after, if anything. */
+static bool
+bounds_high(const hie_date_value_t *v, int64_t *at)
+{
+    switch (v->op) {
+    case HIE_RANGE_EQ:
+    case HIE_RANGE_GT:
+        *at = v->b;
+        return v->op == HIE_RANGE_GT || v->negate;
+    case HIE_RANGE_GE:
+    case HIE_RANGE_AP:
+        *at = v->a;
+        return true;
+    default:
+        return false;
+    }
+}
+
+
+/* What dates that are not long begin after, if their ends say it. */
+static bool
+begins(const hie_date_value_t *v, int64_t *since)
+{
+    int64_t  at = INT64_MIN, also;
+    bool     is = bounds_high(v, &at);
+
+    if (bounds_low(v) || (v->also != NULL && bounds_low(v->also))) {
+        return false;
+    }
+    if (v->also != NULL && bounds_high(v->also, &also)) {
+        at = is && at > also ? at : also;
+        is = true;
+    }
+    *since = at < INT64_MIN + DAY_US ? INT64_MIN : at - DAY_US;
+
+    return is;
+}
+
+
 static void
 date_alternative(rows_t *x, alternative_t *a, int i)
 {
     const hie_date_value_t  *v = &x->criterion->dates[i];
+    int64_t                  since;
 
     a->form = (uint32_t) v->op << 3 | (uint32_t) v->negate << 2
               | slot_form(&v->of);
@@ -212,6 +274,9 @@ date_alternative(rows_t *x, alternative_t *a, int i)
     if (v->also != NULL) {
         a->form |= (uint32_t) v->also->op << 8;
         add_date(a, v->also, "also_a", "also_b");
+    }
+    if (x->by_index && begins(v, &since)) {
+        add_int(a, "since", since);
     }
 }
 
@@ -272,20 +337,66 @@ date_condition(rows_t *x)
 }
 
 
-/* What must be before the end of a date, if anything. */
-static bool
-begins(const hie_date_value_t *v, int64_t *at)
+/* Dates that end until a time are among those that begin until then. */
+static const char *
+date_until(const rows_t *x, const hie_date_value_t *v)
 {
-    switch (v->op) {
-    case HIE_RANGE_LT:
-    case HIE_RANGE_LE:
-    case HIE_RANGE_EB:
-        return false;
-    default:
-        *at = v->negate ? INT64_MIN
-              : v->op == HIE_RANGE_GT || v->op == HIE_RANGE_SA ? v->b : v->a;
-        return *at > INT64_MIN + DAY_US;
+    const char  *name = v->op == HIE_RANGE_EB ? "a" : "also_a";
+
+    if (v->op != HIE_RANGE_EB
+        && (v->also == NULL || v->also->op != HIE_RANGE_EB))
+    {
+        return "";
     }
+    return apr_psprintf(x->pool, " AND d.low <= %s", operand(x, name));
+}
+
+
+/* What is not equal begins before `a` or ends after `b`. */
+static int
+parts_unequal(const rows_t *x, const char *parts[PARTS])
+{
+    const char  *since = operand(x, "since");
+    const char  *a = operand(x, "a");
+
+    parts[0] = apr_psprintf(x->pool, " AND d.low >= %s", since);
+    parts[1] = apr_psprintf(x->pool, " AND d.low < %s AND d.low < %s", since,
+                            a);
+    parts[2] = apr_psprintf(x->pool, " AND d.high > %s AND d.low + 0 < %s"
+                            " AND d.low + 0 >= %s" IS_LONG, operand(x, "b"),
+                            since, a);
+    return 3;
+}
+
+
+/* Conditions more, each of which makes the rows a range of an index; no row
+ * meets two of them. A sum keeps from an index that has too many. */
+static int
+date_parts(const rows_t *x, const char *parts[PARTS])
+{
+    const hie_date_value_t  *v = &x->criterion->dates[x->which];
+    const char              *until = date_until(x, v);
+    int64_t                  since;
+
+    if (begins(v, &since)) {
+        if (v->negate) {
+            return parts_unequal(x, parts);
+        }
+        parts[0] = apr_psprintf(x->pool, " AND d.low >= %s%s",
+                                operand(x, "since"), until);
+        parts[1] = apr_psprintf(x->pool, " AND d.low < %s" IS_LONG,
+                                operand(x, "since"));
+        return 2;
+    }
+    if (until[0] != '\0' && !bounds_low(v)
+        && (v->also == NULL || !bounds_low(v->also)))
+    {
+        parts[0] = apr_pstrcat(x->pool, " AND d.low > " UNBEGUN, until, NULL);
+        parts[1] = " AND d.low + 0 = " UNBEGUN IS_LONG;
+        return 2;
+    }
+    parts[0] = until;
+    return 1;
 }
 
 
@@ -668,58 +779,27 @@ form_set(rows_t *x, condition_fn *fn, const char *column, const char *and)
     }
     hie_buf_addf(sql, "(SELECT d.%s FROM %s d WHERE ", column, x->table);
     fn(x);
-    hie_buf_addz(sql, " OFFSET 0) d");
-}
-
-
-/* Dates that end after a time are no range of an index, unless it is known how
- * long they last. Few last more than a day: these have an index of their own,
- * and the others begin at most a day before. */
-static bool
-is_in_two(rows_t *x, int *p_day_before)
-{
-    const hie_date_value_t  *v;
-    int64_t                  at, also;
-    bool                     is;
-
-    if (x->criterion->kind != HIE_CRITERION_DATES || x->members > 1) {
-        return false;
-    }
-    v = &x->criterion->dates[x->which];
-    is = begins(v, &at);
-    if (v->also != NULL && begins(v->also, &also)) {
-        at = is && at > also ? at : also;
-        is = true;
-    }
-    if (is) {
-        *p_day_before = hie_find_i64(x->w, at - DAY_US);
-    }
-    return is;
+    hie_buf_addf(sql, "%s OFFSET 0) d", and);
 }
 
 
 static void
 all_sets(rows_t *x, condition_fn *fn, const char *column)
 {
-    int  i, p, n = 0;
+    const char  *parts[PARTS] = { "" };
+    int          i, k, n_parts = 1, n = 0;
 
     for (i = 0; i < x->n; i++) {
         if (!begin_form(x, i)) {
             continue;
         }
-        if (n++ > 0) {
-            hie_buf_addz(&x->w->sql, " UNION ALL ");
+        if (x->criterion->kind == HIE_CRITERION_DATES) {
+            n_parts = date_parts(x, parts);
         }
-        if (!is_in_two(x, &p)) {
-            form_set(x, fn, column, "");
-            continue;
+        for (k = 0; k < n_parts; k++) {
+            hie_buf_addz(&x->w->sql, n++ > 0 ? " UNION ALL " : "");
+            form_set(x, fn, column, parts[k]);
         }
-        form_set(x, fn, column, apr_psprintf(x->pool,
-                 " AND d.low >= $%d::bigint", p));
-        hie_buf_addz(&x->w->sql, " UNION ALL ");
-        form_set(x, fn, column, apr_psprintf(x->pool,
-                 " AND d.low < $%d::bigint AND d.high > d.low + " DAY_TEXT,
-                 p));
     }
 }
 
@@ -752,7 +832,7 @@ void
 hie_criterion_rows(hie_find_t *w, const hie_criterion_t *c,
                    const char *alias)
 {
-    rows_t         x = { 0 };
+    rows_t         x = { .by_index = alias == NULL };
     condition_fn  *fn;
 
     switch (c->kind) {
@@ -815,7 +895,7 @@ list_above(hie_find_t *w, const hie_criterion_t *c)
 void
 hie_criterion_terms(hie_find_t *w, const hie_criterion_t *c)
 {
-    rows_t           x = { .table = "hie.term" };
+    rows_t           x = { .table = "hie.term", .by_index = true };
     hie_criterion_t  listed = list_above(w, c);
 
     collect(&x, w, &listed, text_alternative);

@@ -284,18 +284,27 @@ typedef struct {
     const char  *table;
     const char  *column;
     const char  *first;          /* (e) another row of the resource is first */
+    bool         by_end;         /* of a date: no index has all of them */
 } walk_t;
+
+/* A time to the second. The end of any other less this is in an index. */
+#define SECOND_US   INT64_C(1000000)
+#define IS_SECOND   "o.high = o.low + 1000000"
+#define NOT_SECOND  "o.high <> o.low + 1000000"
+#define END         "(o.high - 1000000)"
 
 static const walk_t *
 walk_of(const hie_sort_t *s)
 {
     static const walk_t  up[] = {
-        { "hie.resource_date", "low", "(e.low, e.high) < (d.low, d.high)" },
-        { "hie.resource_string", "value", "e.value < d.value" }
+        { "hie.resource_date", "low", "(e.low, e.high) < (d.low, d.high)",
+          false },
+        { "hie.resource_string", "value", "e.value < d.value", false }
     };
     static const walk_t  down[] = {
-        { "hie.resource_date", "high", "(e.high, e.low) > (d.high, d.low)" },
-        { "hie.resource_string", "value", "e.value > d.value" }
+        { "hie.resource_date", "high", "(e.high, e.low) > (d.high, d.low)",
+          true },
+        { "hie.resource_string", "value", "e.value > d.value", false }
     };
 
     return &(s->descending ? down : up)[s->kind == HIE_SORT_STRING];
@@ -419,6 +428,56 @@ walk_table(hie_find_t *w, hie_find_types_t *types, int p_limit, bool bodies)
 }
 
 
+/* Dates by one of the indexes, in the order of `key`. The limit, which nothing
+ * reaches, keeps conditions out; for the order PostgreSQL reads the index then,
+ * and sorts nothing. */
+static void
+add_ends(hie_find_t *w, const char *key, const char *here, const char *where,
+         int slot, int p_end)
+{
+    const hie_query_t  *q = w->query;
+    const char         *down = rid_goes_down(q) ? " DESC" : "";
+
+    hie_buf_addf(&w->sql, "(SELECT o.slot, o.rid, o.low, o.high, %s AS k,"
+                 " %s AS here FROM hie.resource_date o"
+                 " WHERE o.slot = $%d::bigint%s", key, here, slot, where);
+    if (p_end != 0) {
+        hie_buf_addf(&w->sql, " AND (%s, o.rid) %s ($%d::bigint, $%d::bigint)",
+                     key, rid_goes_down(q) ? "<" : ">", p_end,
+                     hie_find_i64(w, q->after->rid));
+    }
+    hie_buf_addf(&w->sql, " ORDER BY %s%s, o.rid%s LIMIT $%d::bigint)", key,
+                 down, down, hie_find_i64(w, INT64_MAX));
+}
+
+
+/*
+ * Dates in the order of their ends. Those of times to the second are in the
+ * order of their beginnings, and all others have an index: the two are merged.
+ * A date that is no time comes twice, and where it begins it is passed over;
+ * were it left out of the index there, all of them would be read in search of a
+ * first time.
+ */
+static void
+walk_ends(hie_find_t *w, int slot)
+{
+    const hie_query_t  *q = w->query;
+    int64_t             end;
+    int                 p_end = 0;
+
+    if (q->after != NULL && !q->after->values[0].missing) {
+        end = q->after->values[0].number;
+        p_end = hie_find_i64(w, end < INT64_MIN + SECOND_US
+                                ? INT64_MIN : end - SECOND_US);
+    }
+    hie_buf_addc(&w->sql, '(');
+    add_ends(w, "o.low", IS_SECOND, "", slot, p_end);
+    hie_buf_addz(&w->sql, " UNION ALL ");
+    add_ends(w, END, "true", " AND " NOT_SECOND, slot, p_end);
+    hie_buf_addc(&w->sql, ')');
+}
+
+
 static void
 walk_values(hie_find_t *w, hie_find_types_t *types, const walk_t *k,
             int p_limit, bool bodies)
@@ -427,22 +486,31 @@ walk_values(hie_find_t *w, hie_find_types_t *types, const walk_t *k,
     const char         *down = rid_goes_down(q) ? " DESC" : "";
     int                 slot = hie_find_i64(w, (int64_t) q->sorts->params[0]);
 
-    hie_buf_addf(&w->sql, "(SELECT r.*, d.%s AS s1 FROM %s d"
-                 " CROSS JOIN LATERAL (SELECT ", k->column, k->table);
+    hie_buf_addf(&w->sql, "(SELECT r.*, d.%s AS s1 FROM ", k->column);
+    if (k->by_end) {
+        walk_ends(w, slot);
+    } else {
+        hie_buf_addz(&w->sql, k->table);
+    }
+    hie_buf_addz(&w->sql, " d CROSS JOIN LATERAL (SELECT ");
     hie_find_columns(w, "r", bodies);
-    hie_buf_addz(&w->sql, " FROM hie.resource r WHERE r.rid = d.rid AND ");
+    hie_buf_addf(&w->sql, " FROM hie.resource r WHERE %sr.rid = d.rid AND ",
+                 k->by_end ? "d.here AND " : "");
     hie_find_type_sql(w, types, "r");
     hie_find_base_sql(w, "r");
     hie_find_conditions(w, q->criteria, "r");
     hie_buf_addf(&w->sql, " AND NOT EXISTS (SELECT FROM %s e"
-                 " WHERE e.rid = r.rid AND e.slot = d.slot AND %s OFFSET 0)"
-                 " OFFSET 0) r WHERE d.slot = $%d::bigint", k->table, k->first,
-                 slot);
-    if (q->after != NULL && !q->after->values[0].missing) {
-        add_begin(w, "d", k->column);
+                 " WHERE e.rid = r.rid AND (e.slot = d.slot) IS TRUE AND %s"
+                 " OFFSET 0)"
+                 " OFFSET 0) r", k->table, k->first);
+    if (!k->by_end) {
+        hie_buf_addf(&w->sql, " WHERE d.slot = $%d::bigint", slot);
+        if (q->after != NULL && !q->after->values[0].missing) {
+            add_begin(w, "d", k->column);
+        }
     }
     hie_buf_addf(&w->sql, " ORDER BY d.%s%s, d.rid%s LIMIT $%d::bigint)",
-                 k->column, down, down, p_limit);
+                 k->by_end ? "k" : k->column, down, down, p_limit);
 }
 
 
@@ -462,7 +530,8 @@ walk_missing(hie_find_t *w, hie_find_types_t *types, const walk_t *k,
     }
     hie_find_base_sql(w, "r");
     hie_buf_addf(&w->sql, " AND NOT EXISTS (SELECT FROM %s e"
-                 " WHERE e.rid = r.rid AND e.slot = $%d::bigint OFFSET 0)",
+                 " WHERE e.rid = r.rid AND (e.slot = $%d::bigint) IS TRUE"
+                 " OFFSET 0)",
                  k->table, hie_find_i64(w, (int64_t) q->sorts->params[0]));
     hie_find_conditions(w, q->criteria, "r");
     hie_buf_addf(&w->sql, " ORDER BY r.type%s, r.rid%s LIMIT $%d::bigint)",

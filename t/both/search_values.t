@@ -357,6 +357,49 @@ def _(s):
         """)
 
 
+@both("dates: of a day, of a second more, without an end")
+def _(s):
+    plant(s, *(observation(key, effectivePeriod=dict(zip(
+        ("start", "end"), period)))
+               for key, *period in (
+        ("day", "2023-03-10T00:00:00Z", "2023-03-10T23:59:59Z"),
+        ("more", "2023-03-10T00:00:00Z", "2023-03-11T00:00:00Z"),
+        ("long", "2023-03-09T23:59:59Z", "2023-03-10T23:59:59Z"),
+        ("before", "2023-03-09T00:00:00Z", "2023-03-09T23:59:59Z"),
+        ("after", "2023-03-11T00:00:00Z", "2023-03-11T23:59:59Z"),
+        ("open", "2023-03-10T00:00:00Z"))),
+          observation("until", effectivePeriod={
+              "end": "2023-03-10T23:59:59Z"}))
+    table(s, "Observation", """
+        date=2023-03-10                 day
+        date=ne2023-03-10               more long before after open until
+        date=gt2023-03-10               more after open
+        date=gt2023-03-09               day more long after open until
+        date=gt2023-03-11               open
+        date=lt2023-03-10               long before until
+        date=lt2023-03-09               until
+        date=ge2023-03-10               day more after open
+        date=ge2023-03-11               after open
+        date=le2023-03-10               day long before until
+        date=le2023-03-09               before until
+        date=sa2023-03-09               day more after open
+        date=sa2023-03-10               after
+        date=eb2023-03-10               before
+        date=eb2023-03-11               day long before until
+        date=gt2023-03-10T23:59:58Z     day more long after open until
+        date=gt2023-03-10T23:59:59Z     more after open
+        date=gt2023-03-11T00:00:00Z     after open
+        date=eb2023-03-11T00:00:00Z     day long before until
+        date=eb2023-03-11T00:00:01Z     day more long before until
+        date=gt2023-03-10,gt2023-03-11  more after open
+        date=gt2023-03-10,eb2023-03-10  more before after open
+        date=ne2023-03-10,ne2023-03-11  day more long before after open until
+        date=ge2023-03-10&date=lt2023-03-11  day more open
+        date=gt2023-03-09&date=eb2023-03-11  day long until
+        date=gt2023-03-10&date=sa2023-03-10  after
+        """)
+
+
 @both("_lastUpdated", compare=False)
 def _(s):
     plant(s, person("a"))

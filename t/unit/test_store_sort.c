@@ -463,6 +463,48 @@ test_page_sizes(void **state)
 }
 
 
+/* By the ends of dates of all lengths, that begin and end amid one another: of
+ * times to the second by one index, of all others by another. */
+static void
+test_ends_of_dates(void **state)
+{
+    static const char *const  spans[] = {
+        "DateTime\":\"2020-06-15T10:00:0%dZ\"",
+        "DateTime\":\"2020-06-15T10:00:0%d.000Z\"",
+        "DateTime\":\"2020-06-15T10:00:0%d.999Z\"",
+        "DateTime\":\"2020-06-1%d\"",
+        "Period\":{\"start\":\"2020-06-15T09:59:59Z\","
+        "\"end\":\"2020-06-15T10:00:0%dZ\"}",
+        "Period\":{\"start\":\"2020-06-1%d\",\"end\":\"2020-06-19\"}",
+        "Period\":{\"start\":\"2020-06-15T10:00:0%dZ\"}",
+        "Period\":{\"end\":\"2020-06-15T10:00:0%dZ\"}"
+    };
+    const size_t              n = sizeof(spans) / sizeof(spans[0]);
+    asked_t                  *a;
+    size_t                    i;
+    int                       k;
+
+    for (i = 0; i < 5 * n; i++) {
+        docs_add("Observation", apr_psprintf(pool, "o%d", (int) i),
+                 apr_pstrcat(pool, "\"status\":\"final\",\"effective",
+                             spans[i * 3 % n], NULL), (int) (i * 7 % 5));
+        if (i % 10 == 9) {
+            docs_add("Observation", apr_psprintf(pool, "none%d", (int) i),
+                     "\"status\":\"final\"");
+        }
+    }
+    docs_store();
+    for (k = 1; k < 50; k += k < 8 ? 1 : 17) {
+        a = ask("Observation?_sort=-date", k);
+        walk_both_ways(a, &all, "walked");
+        walk_both_ways(ask("Observation?_sort=date", k), &all, "walked");
+        a->q.explain = true;
+        assert_non_null(strstr(hie_str_z(pool, find(a, &all).plan),
+                               "\"resource_date_end\""));
+    }
+}
+
+
 /*
  * Both forms: frequencies say that nearly all rows meet it, or nearly none.
  */
@@ -566,7 +608,8 @@ main(void)
     const struct CMUnitTest  tests[] = {
         DOCS_TEST(test_orders_of_all), DOCS_TEST(test_orders_of_actor),
         DOCS_TEST(test_orders_with_permission), DOCS_TEST(test_page_sizes),
-        DOCS_TEST(test_walked_and_sorted), DOCS_TEST(test_pages_amid_changes)
+        DOCS_TEST(test_ends_of_dates), DOCS_TEST(test_walked_and_sorted),
+        DOCS_TEST(test_pages_amid_changes)
     };
 
     if (!tool_available()) {
