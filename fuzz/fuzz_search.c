@@ -196,8 +196,8 @@ resource(hie_search_t *s, hie_str_t json, apr_pool_t *pool)
 
     name = hie_doc_get(d, 0, "resourceType", pool);
     type = hie_type_find(name);
-    rc = hie_search_index(s, d, type, HIE_STR("http://h.example/fhir"), pool,
-                          &x, &err);
+    rc = hie_search_index(s, d, type, HIE_STR("1"),
+                          HIE_STR("http://h.example/fhir"), pool, &x, &err);
     require(rc == HIE_OK || err.detail[0] != '\0');
     if (rc == HIE_OK) {
         look_at_values(&x);
@@ -207,7 +207,8 @@ resource(hie_search_t *s, hie_str_t json, apr_pool_t *pool)
         s = hie_search_create(pool, NULL);
         rc = hie_search_add(s, d, pool, &err);
         require(rc == HIE_OK || err.detail[0] != '\0');
-        (void) hie_search_index(s, d, type, HIE_STR(""), pool, &x, &err);
+        (void) hie_search_index(s, d, type, HIE_STR_NONE, HIE_STR(""), pool,
+                                &x, &err);
     }
 }
 

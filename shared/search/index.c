@@ -446,8 +446,8 @@ take_expression(hie_indexer_t *ix, int index)
 
 static void
 open_indexer(hie_indexer_t *ix, const hie_doc_t *d,
-             const hie_search_type_t *type, hie_str_t base, apr_pool_t *pool,
-             hie_error_t *err)
+             const hie_search_type_t *type, hie_inside_t *inside,
+             hie_str_t base, apr_pool_t *pool, hie_error_t *err)
 {
     int  i;
 
@@ -455,11 +455,13 @@ open_indexer(hie_indexer_t *ix, const hie_doc_t *d,
     ix->pool = pool;
     ix->base = base;
     ix->d = d;
+    ix->inside = inside;
     ix->type = type;
     ix->rc = HIE_OK;
     ix->err = err;
     ix->env.pool = pool;
     ix->env.resource = hie_fhirpath_resource(d, 0);
+    ix->env.root = hie_fhirpath_resource(hie_inside_root(inside), 0);
     ix->seen = apr_pcalloc(pool, sizeof(*ix->seen) * (size_t) type->n);
     for (i = 0; i < HIE_SEARCH_PARTS; i++) {
         ix->parts[i] = apr_array_make(pool, 1, sizeof(hie_fhirpath_item_t));
@@ -496,10 +498,10 @@ close_indexer(hie_indexer_t *ix, hie_search_values_t *out)
 }
 
 
-hie_rc_t
-hie_search_index(hie_search_t *s, const hie_doc_t *d, hie_type_t type,
-                 hie_str_t base, apr_pool_t *pool, hie_search_values_t *out,
-                 hie_error_t *err)
+static hie_rc_t
+index_one(hie_search_t *s, const hie_doc_t *d, hie_type_t type,
+          hie_inside_t *inside, hie_str_t base, apr_pool_t *pool,
+          hie_search_values_t *out, hie_error_t *err)
 {
     int                       i;
     hie_indexer_t             ix;
@@ -512,7 +514,7 @@ hie_search_index(hie_search_t *s, const hie_doc_t *d, hie_type_t type,
                         "expected a resource of a type of FHIR R4");
     }
 
-    open_indexer(&ix, d, t, base, pool, err);
+    open_indexer(&ix, d, t, inside, base, pool, err);
     hie_search_tree_walk(&ix, t->tree, type);
     for (i = 0; ix.rc == HIE_OK && i < t->n; i++) {
         if (t->plans[i].program != NULL) {
@@ -526,4 +528,31 @@ hie_search_index(hie_search_t *s, const hie_doc_t *d, hie_type_t type,
     }
 
     return ix.rc;
+}
+
+
+hie_rc_t
+hie_search_index(hie_search_t *s, const hie_doc_t *d, hie_type_t type,
+                 hie_str_t id, hie_str_t base, apr_pool_t *pool,
+                 hie_search_values_t *out, hie_error_t *err)
+{
+    hie_rc_t                 rc;
+    hie_type_t               there;
+    hie_inside_t            *inside;
+    const hie_doc_t         *sub;
+    hie_search_contained_t  *c;
+
+    inside = hie_inside_make(d, type, id, pool);
+    rc = index_one(s, d, type, inside, base, pool, out, err);
+    while (rc == HIE_OK
+           && (c = hie_inside_next(inside, &sub, &there)) != NULL)
+    {
+        rc = index_one(s, sub, there, inside, base, pool, &c->values, err);
+    }
+
+    if (rc == HIE_OK) {
+        hie_inside_end(inside, out);
+    }
+
+    return rc;
 }

@@ -160,11 +160,15 @@ typedef struct {
 
 #define HIE_SEARCH_SAID  8
 
+typedef struct hie_inside_t  hie_inside_t;
+
 /* The values of one resource, being collected. */
 typedef struct {
     apr_pool_t               *pool;
     hie_str_t                 base;
     const hie_doc_t          *d;
+    hie_inside_t             *inside;      /* the container's, also of what is
+                                              contained */
     const hie_search_type_t  *type;
     bool                     *seen;        /* of each plan */
     hie_fhirpath_env_t        env;
@@ -208,6 +212,28 @@ hie_search_has_value(const hie_doc_t *d, hie_node_t n, hie_type_t type);
 void
 hie_search_take_value(hie_indexer_t *ix, int plan, hie_node_t n,
                       hie_type_t type);
+
+
+/* contained.c: what a resource contains, and what of it references have led to
+ * up to now. `id` as of hie_search_index. */
+hie_inside_t *
+hie_inside_make(const hie_doc_t *d, hie_type_t type, hie_str_t id,
+                apr_pool_t *pool);
+/* The type that "#id" or "#", the container, is of; HIE_TYPE_NONE: nothing has
+ * the id. */
+hie_type_t
+hie_inside_type(hie_inside_t *in, hie_str_t reference);
+/* The key of what it leads to, which is indexed, too. False: to nothing. */
+bool
+hie_inside_lead(hie_inside_t *in, hie_str_t reference, uint64_t *key);
+/* The next one that has been led to and is to be indexed; NULL: none. */
+hie_search_contained_t *
+hie_inside_next(hie_inside_t *in, const hie_doc_t **d, hie_type_t *type);
+/* The document that contains, for what is evaluated in another one. */
+const hie_doc_t *
+hie_inside_root(const hie_inside_t *in);
+void
+hie_inside_end(const hie_inside_t *in, hie_search_values_t *out);
 
 
 /* take.c: a value of the current parameter, as its kind reads it. */

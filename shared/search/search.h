@@ -164,6 +164,8 @@ typedef struct {
     hie_str_t  value;          /* words are normalised */
 } hie_search_term_t;
 
+typedef struct hie_search_contained_t  hie_search_contained_t;
+
 typedef struct {
     int                     n_tokens;
     uint64_t               *tokens;          /* sorted, no repetition */
@@ -183,12 +185,32 @@ typedef struct {
     hie_str_t               content;         /* for this alone: texts and codes
                                                 of all elements; both
                                                 normalised, or ptr NULL */
+    int                     n_contained;     /* what chains lead into */
+    hie_search_contained_t *contained;
+    bool                    too_many;        /* there is more of that */
 } hie_search_values_t;
 
-/* `base` is our own: an absolute reference below it counts as relative. */
+/*
+ * A contained resource (R4 section 2.3.0.4) that a reference leads to, of its
+ * container or of another contained one, by a parameter. It is found by the
+ * same values as any of its type. Its own type and id are not those of a
+ * resource: it gets the name "#Type", and "Type/id#id" after its container.
+ */
+#define HIE_SEARCH_CONTAINED_MAX  1000       /* of one container */
+
+struct hie_search_contained_t {
+    hie_str_t            type_name;
+    hie_str_t            id;
+    uint64_t             key;                /* hie_search_resource_key */
+    hie_search_values_t  values;             /* contained: none */
+};
+
+/* `id`: under which it is or will be stored; empty: that is not known, and
+ * nothing leads into what it contains. `base` is our own: an absolute
+ * reference below it counts as relative. */
 hie_rc_t
 hie_search_index(hie_search_t *s, const hie_doc_t *d, hie_type_t type,
-                 hie_str_t base, apr_pool_t *pool, hie_search_values_t *out,
+                 hie_str_t id, hie_str_t base, apr_pool_t *pool, hie_search_values_t *out,
                  hie_error_t *err);
 
 /*

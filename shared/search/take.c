@@ -152,18 +152,40 @@ add_carried(hie_indexer_t *ix, hie_str_t type, hie_str_t id)
 
 
 static void
-add_target(hie_indexer_t *ix, hie_str_t type, hie_str_t id)
+add_reference(hie_indexer_t *ix, uint64_t target, bool referring)
 {
     hie_search_reference_t  *r;
 
     r = apr_array_push(ix->references);
     r->param = ix->param->key;
-    r->referring = ix->param->r4
-                   && hie_search_leads_to(ix->param,
-                                          hie_type_find_resource(type));
-    r->target = hie_search_resource_key(type, id);
+    r->referring = referring;
+    r->target = target;
     if (ix->param->token_key == ix->param->key) {
-        add_key(ix, hie_search_reference_key(r->param, r->target));
+        add_key(ix, hie_search_reference_key(r->param, target));
+    }
+}
+
+
+static void
+add_target(hie_indexer_t *ix, hie_str_t type, hie_str_t id)
+{
+    add_reference(ix, hie_search_resource_key(type, id),
+                  ix->param->r4
+                  && hie_search_leads_to(ix->param,
+                                         hie_type_find_resource(type)));
+}
+
+
+/* "#id", of a Reference or a canonical: what stands in the same resource. */
+static void
+add_inside(hie_indexer_t *ix, hie_str_t text)
+{
+    uint64_t  key;
+
+    if (text.len > 0 && text.ptr[0] == '#'
+        && hie_inside_lead(ix->inside, text, &key))
+    {
+        add_reference(ix, key, false);
     }
 }
 
@@ -194,6 +216,11 @@ take_reference(hie_indexer_t *ix, const hie_fhirpath_item_t *item)
     take_words(ix, item);
     if (hie_forms_canonical(item)) {
         add_canonical(ix, item);
+        add_inside(ix, hie_fhirpath_text(item, ix->pool));
+    } else if (item->kind == HIE_FHIRPATH_NODE
+               && item->type == HIE_TYPE_Reference)
+    {
+        add_inside(ix, get(ix, item, "reference"));
     }
 }
 

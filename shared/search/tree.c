@@ -221,26 +221,6 @@ hie_search_has_value(const hie_doc_t *d, hie_node_t n, hie_type_t type)
 }
 
 
-/* The resource that is carried inside under this id. */
-static hie_type_t
-contained_type(hie_indexer_t *ix, hie_str_t id)
-{
-    hie_node_t        c;
-    const hie_doc_t  *d = ix->d;
-
-    for (c = hie_doc_first(d, hie_doc_member(d, 0, "contained"));
-         c != HIE_NODE_NONE;
-         c = hie_doc_next(d, c))
-    {
-        if (hie_str_eq(hie_doc_get(d, c, "id", ix->pool), id)) {
-            return hie_type_find(hie_doc_get(d, c, "resourceType", ix->pool));
-        }
-    }
-
-    return HIE_TYPE_NONE;
-}
-
-
 /* What `resolve() is Type` says of a reference that nobody follows: by what
  * is in the resource, the text, or else the type that stands beside it. */
 static bool
@@ -255,9 +235,7 @@ refers_to(hie_indexer_t *ix, hie_node_t n, hie_type_t type)
     }
 
     if (text.ptr[0] == '#') {
-        text.ptr++;
-        text.len--;
-        return contained_type(ix, text) == type;
+        return hie_inside_type(ix->inside, text) == type;
     }
 
     if (hie_fhir_reference(text, HIE_STR(""), &ref) && ref.type.len > 0) {

@@ -108,8 +108,8 @@ docs_add(const char *type, const char *id, const char *format, ...)
         || hie_fhir_relations(parsed, hie_str(type), d->id,
                               HIE_STR(DOCS_BASE), pool, &d->relations, &err)
            != HIE_OK
-        || hie_search_index(search, parsed, d->type, HIE_STR(DOCS_BASE), pool,
-                            &d->values, &err) != HIE_OK)
+        || hie_search_index(search, parsed, d->type, d->id,
+                            HIE_STR(DOCS_BASE), pool, &d->values, &err) != HIE_OK)
     {
         fail_msg("%.*s: %s", HIE_PRISTR(d->body), err.detail);
     }

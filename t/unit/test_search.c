@@ -11,6 +11,7 @@
 #include <string.h>
 
 #include <apr_general.h>
+#include <apr_strings.h>
 #include <cmocka.h>
 
 #include "search/search.h"
@@ -47,6 +48,7 @@ values_of(const char *json, hie_search_values_t *x)
                      HIE_OK);
     type = hie_doc_get(d, 0, "resourceType", pool);
     assert_int_equal(hie_search_index(search, d, hie_type_find(type),
+                                      HIE_STR("1"),
                                       HIE_STR("http://our.example/fhir"),
                                       pool, x, &err), HIE_OK);
     return hie_str_z(pool, type);
@@ -282,6 +284,211 @@ test_references(void **state)
 }
 
 
+/*
+ * What is contained.
+ */
+
+static bool
+has_token(const hie_search_values_t *x, uint64_t key)
+{
+    int  i;
+
+    for (i = 0; i < x->n_tokens; i++) {
+        if (x->tokens[i] == key) {
+            return true;
+        }
+    }
+    return false;
+}
+
+
+/* By this parameter, with its token. */
+static bool
+refers(const hie_search_values_t *x, const char *type, const char *code,
+       uint64_t target)
+{
+    int       i;
+    uint32_t  param = hie_search_param_key(type, code);
+
+    for (i = 0; i < x->n_references; i++) {
+        if (x->references[i].param == param
+            && x->references[i].target == target)
+        {
+            return has_token(x, hie_search_reference_key(param, target));
+        }
+    }
+    return false;
+}
+
+
+static const hie_search_contained_t *
+contained(const hie_search_values_t *x, const char *type, const char *id)
+{
+    int  i;
+
+    for (i = 0; i < x->n_contained; i++) {
+        if (hie_str_eqz(x->contained[i].id, id)) {
+            assert_true(hie_str_eqz(x->contained[i].type_name, type));
+            assert_true(x->contained[i].key == hie_search_resource_key(
+                            hie_str(type), hie_str(id)));
+            return &x->contained[i];
+        }
+    }
+    fail_msg("%s is not led to", id);
+    return NULL;
+}
+
+
+#define MEDICATION                                                            \
+    "\"resourceType\":\"Medication\",\"code\":{\"coding\":[{\"system\":"       \
+    "\"urn:c\",\"code\":\"A\"}]},\"batch\":{\"lotNumber\":\"L1\"}"
+
+static void
+test_contained(void **state)
+{
+    hie_search_values_t            x, alone;
+    const hie_search_contained_t  *m, *o, *p;
+    int                            i;
+
+    values_of("{" MEDICATION "}", &alone);
+    values_of("{\"resourceType\":\"MedicationRequest\",\"contained\":["
+              "{\"id\":\"o\",\"resourceType\":\"Organization\",\"name\":\"In\","
+              "\"partOf\":{\"reference\":\"#p\"}},"
+              "{\"id\":\"m\"," MEDICATION ",\"manufacturer\":"
+              "{\"reference\":\"#o\"}},"
+              "{\"id\":\"p\",\"resourceType\":\"Organization\","
+              "\"partOf\":{\"reference\":\"#o\"}},"
+              "{\"id\":\"m\",\"resourceType\":\"Medication\"},"
+              "{\"id\":\"idle\",\"resourceType\":\"Medication\"}],"
+              "\"medicationReference\":{\"reference\":\"#m\"},"
+              "\"reasonReference\":[{\"reference\":\"#idle\"}],"
+              "\"subject\":{\"reference\":\"#none\"}}", &x);
+    assert_int_equal(x.n_contained, 3);
+    assert_false(x.too_many);
+    m = contained(&x, "#Medication", "MedicationRequest/1#m");
+    o = contained(&x, "#Organization", "MedicationRequest/1#o");
+    p = contained(&x, "#Organization", "MedicationRequest/1#p");
+    assert_true(refers(&x, "MedicationRequest", "medication", m->key));
+    assert_true(refers(&m->values, "Medication", "manufacturer", o->key));
+    assert_true(refers(&o->values, "Organization", "partof", p->key));
+    assert_true(refers(&p->values, "Organization", "partof", o->key));
+    assert_int_equal(x.n_references, 1);
+    assert_int_equal(m->values.n_contained, 0);
+
+    /* the same as one that stands alone has, and the reference */
+    assert_int_equal(m->values.n_tokens, alone.n_tokens + 1);
+    for (i = 0; i < alone.n_tokens; i++) {
+        assert_true(has_token(&m->values, alone.tokens[i]));
+    }
+    assert_int_equal(m->values.n_present, alone.n_present + 1);
+    assert_int_equal(m->values.n_terms, alone.n_terms);
+    assert_true(m->values.content.ptr != NULL);
+}
+
+
+static void
+test_contained_ways(void **state)
+{
+    hie_search_values_t            x;
+    const hie_search_contained_t  *c;
+
+    /* a canonical; back to the container; types that the text does not name */
+    values_of("{\"resourceType\":\"QuestionnaireResponse\","
+              "\"questionnaire\":\"#q\",\"contained\":[{\"id\":\"q\","
+              "\"resourceType\":\"Questionnaire\"}]}", &x);
+    c = contained(&x, "#Questionnaire", "QuestionnaireResponse/1#q");
+    assert_true(refers(&x, "QuestionnaireResponse", "questionnaire", c->key));
+
+    values_of("{\"resourceType\":\"Encounter\",\"partOf\":{\"reference\":"
+              "\"#e\"},\"contained\":[{\"id\":\"e\",\"resourceType\":"
+              "\"Encounter\",\"partOf\":{\"reference\":\"#\"}}]}", &x);
+    c = contained(&x, "#Encounter", "Encounter/1#e");
+    assert_true(refers(&c->values, "Encounter", "part-of",
+                       hie_search_resource_key(HIE_STR("Encounter"),
+                                               HIE_STR("1"))));
+
+    values_of("{\"resourceType\":\"Observation\",\"subject\":{\"reference\":"
+              "\"#p\"},\"contained\":[{\"id\":\"p\",\"resourceType\":"
+              "\"Patient\",\"link\":[{\"other\":{\"reference\":\"#p\"}}]}]}",
+              &x);
+    c = contained(&x, "#Patient", "Observation/1#p");
+    assert_true(refers(&x, "Observation", "patient", c->key));
+    assert_true(refers(&x, "Observation", "subject", c->key));
+    assert_true(refers(&c->values, "Patient", "link", c->key));
+    assert_int_equal(x.n_contained, 1);
+}
+
+
+/* What is no id, no resource of R4, or not known yet, is led to by nothing. */
+static void
+test_contained_not(void **state)
+{
+    static const char *const  texts[] = {
+        "\"contained\":[{\"id\":\"m\",\"resourceType\":\"DomainResource\"}]",
+        "\"contained\":[{\"id\":\"m\",\"resourceType\":\"Nonsense\"}]",
+        "\"contained\":[{\"id\":\"m\"}]", "\"contained\":[\"m\",7,null]",
+        "\"contained\":{\"id\":\"m\",\"resourceType\":\"Medication\"}",
+        "\"contained\":[{\"id\":[\"m\"],\"resourceType\":\"Medication\"}]",
+        "\"x\":[]"
+    };
+    static const char         good[] =
+        "{\"resourceType\":\"MedicationRequest\",\"medicationReference\":"
+        "{\"reference\":\"#m\"},\"contained\":[{\"id\":\"m\","
+        "\"resourceType\":\"Medication\"}]}";
+    hie_doc_t                *d;
+    hie_search_values_t       x;
+    size_t                    i;
+
+    for (i = 0; i < sizeof(texts) / sizeof(texts[0]); i++) {
+        values_of(apr_pstrcat(pool, "{\"resourceType\":\"MedicationRequest\","
+                              "\"medicationReference\":{\"reference\":"
+                              "\"#m\"},", texts[i], "}", NULL), &x);
+        assert_int_equal(x.n_contained, 0);
+        assert_int_equal(x.n_references, 0);
+    }
+
+    assert_int_equal(hie_doc_parse(pool, hie_str(good), 100, &d, NULL),
+                     HIE_OK);
+    assert_int_equal(hie_search_index(search, d, HIE_TYPE_MedicationRequest,
+                                      HIE_STR_NONE, HIE_STR(""), pool, &x,
+                                      NULL), HIE_OK);
+    assert_int_equal(x.n_contained, 0);
+    assert_int_equal(x.n_references, 0);
+    values_of(good, &x);
+    assert_int_equal(x.n_contained, 1);
+}
+
+
+static void
+test_contained_most(void **state)
+{
+    enum { N = HIE_SEARCH_CONTAINED_MAX + 2 };
+
+    int                  i;
+    hie_buf_t            b;
+    hie_search_values_t  x;
+
+    hie_buf_init(&b, pool, 1024);
+    hie_buf_addz(&b, "{\"resourceType\":\"List\",\"contained\":[");
+    for (i = 0; i < N; i++) {
+        hie_buf_addf(&b, "%s{\"resourceType\":\"Basic\",\"id\":\"b%d\"}",
+                     i > 0 ? "," : "", i);
+    }
+    hie_buf_addz(&b, "],\"entry\":[");
+    for (i = 0; i < N; i++) {
+        hie_buf_addf(&b, "%s{\"item\":{\"reference\":\"#b%d\"}}",
+                     i > 0 ? "," : "", N - 1 - i);
+    }
+    hie_buf_addz(&b, "]}");
+    hie_buf_addc(&b, '\0');
+    values_of(b.ptr, &x);
+    assert_true(x.too_many);
+    assert_int_equal(x.n_contained, HIE_SEARCH_CONTAINED_MAX);
+    assert_int_equal(x.n_references, HIE_SEARCH_CONTAINED_MAX);
+    (void) contained(&x, "#Basic", "List/1#b2");
+}
+
+
 static void
 test_composites(void **state)
 {
@@ -361,19 +568,6 @@ test_windows(void **state)
          LIST("chromosome-variant-coordinate=2$gt3$lt10",
               "chromosome-variant-coordinate=1$gt10$lt35",
               "chromosome-window-coordinate=1$lt10$gt19"));
-}
-
-
-static bool
-has_token(const hie_search_values_t *x, uint64_t key)
-{
-    int  i;
-
-    for (i = 0; i < x->n_tokens && x->tokens[i] != key; i++) {
-        /* void */
-    }
-
-    return i < x->n_tokens;
 }
 
 
@@ -994,6 +1188,10 @@ main(void)
         cmocka_unit_test(test_dates),
         cmocka_unit_test(test_numbers),
         cmocka_unit_test(test_references),
+        cmocka_unit_test(test_contained),
+        cmocka_unit_test(test_contained_ways),
+        cmocka_unit_test(test_contained_not),
+        cmocka_unit_test(test_contained_most),
         cmocka_unit_test(test_composites),
         cmocka_unit_test(test_corrected),
         cmocka_unit_test(test_windows),

@@ -88,7 +88,8 @@ found(const char *json, const char *query)
                      HIE_OK);
     type = hie_doc_get(d, 0, "resourceType", pool);
     assert_int_equal(hie_search_index(search, d, hie_type_find(type),
-                                      HIE_STR(""), pool, &x, &err), HIE_OK);
+                                      HIE_STR("1"), HIE_STR(""), pool, &x,
+                                      &err), HIE_OK);
     name = hie_str_split(hie_str(query), '=', &value);
     if (hie_search_criterion(search, hie_type_find(type), name, value, &rules,
                              pool, &c, &err) != HIE_OK)
@@ -524,8 +525,8 @@ reader(void *baton)
     while (!atomic_load(&enough)) {
         p = hie_pool_create(NULL, "reader");
         if (hie_doc_parse(p, HIE_STR(PATIENT), 100, &d, NULL) != HIE_OK
-            || hie_search_index(search, d, HIE_TYPE_Patient, HIE_STR(""), p,
-                                &x, NULL) != HIE_OK
+            || hie_search_index(search, d, HIE_TYPE_Patient, HIE_STR("1"),
+                                HIE_STR(""), p, &x, NULL) != HIE_OK
             || x.n_tokens == 0)
         {
             abort();

@@ -220,7 +220,8 @@ check_resource(hie_str_t json, const char *name)
     p = hie_pool_create(NULL, "resource");
     assert_int_equal(hie_doc_parse(p, json, 64, &d, &err), HIE_OK);
     type = hie_type_find(hie_doc_get(d, 0, "resourceType", p));
-    if (hie_search_index(search, d, type, HIE_STR(""), p, &x, &err) != HIE_OK)
+    if (hie_search_index(search, d, type, HIE_STR("1"), HIE_STR(""), p, &x,
+                         &err) != HIE_OK)
     {
         fail_msg("%s: %s", name, err.detail);
     }

@@ -76,6 +76,7 @@ each(const char *json, bool wanted, const char *const *filters)
                      HIE_OK);
     type = hie_doc_get(d, 0, "resourceType", pool);
     assert_int_equal(hie_search_index(search, d, hie_type_find(type),
+                                      HIE_STR("1"),
                                       HIE_STR("http://our.example/fhir"),
                                       pool, &x, &err), HIE_OK);
     for ( ; *filters != NULL; filters++) {
