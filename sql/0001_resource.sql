@@ -15,6 +15,10 @@ CREATE SEQUENCE hie.resource_rid;
 
 -- The current version of each resource. A deleted one keeps its row and its
 -- patients, for whom it is withheld or gone.
+--
+-- A contained resource that a search parameter of its container leads to has a
+-- row too, for chains: of the type '#Type', which nobody else asks for, under
+-- the id 'Type/id#id', without a body, with the patients of its container.
 CREATE TABLE hie.resource (
     rid         bigint       NOT NULL DEFAULT nextval('hie.resource_rid'),
     -- hash of 'Type/id': one number tells all resources apart, and references
@@ -28,6 +32,8 @@ CREATE TABLE hie.resource (
     -- the request that made the version: 1 PUT, 2 POST, 3 DELETE, 4 PATCH
     method      smallint     NOT NULL DEFAULT 1,
     deleted     boolean      NOT NULL DEFAULT false,
+    -- of a contained resource the key of what contains it
+    owner       bigint,
     type        text         COLLATE "C" NOT NULL,
     id          text         COLLATE "C" NOT NULL,
     patients    bigint[]     NOT NULL,
@@ -51,6 +57,9 @@ CREATE INDEX resource_updated ON hie.resource (type, updated, rid);
 -- Pages are in the order of rid. With type in front the index serves a search
 -- without criteria, which would otherwise walk over the rows of other types.
 CREATE UNIQUE INDEX resource_rid_key ON hie.resource (type, rid);
+
+-- What a resource contains.
+CREATE INDEX resource_owner ON hie.resource (owner) WHERE owner IS NOT NULL;
 
 -- A token's hash covers its resource type. The pending list is what makes
 -- bulk insertion fast; every search reads all of it, hence the small limit.

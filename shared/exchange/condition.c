@@ -390,8 +390,8 @@ values_of(const hie_plan_t *p, hie_step_t *s)
         values = apr_palloc(p->pool, sizeof(*values));
         if (hie_search_index(p->rules->search, s->w->doc,
                              hie_type_find_resource(s->w->type),
-                             HIE_STR_NONE, p->rules->base_url, p->pool, values, NULL)
-            == HIE_OK)
+                             HIE_STR_NONE, p->rules->base_url, p->pool, values,
+                             NULL) == HIE_OK)
         {
             s->values = values;
         }

@@ -91,30 +91,30 @@ static hie_rc_t
 do_rows(hie_indexing_t *x, hie_store_tx_t *tx, hie_store_pass_t *pass,
         apr_pool_t *pool, hie_error_t *err)
 {
-    int         n, all, failed;
-    hie_rc_t    rc;
-    hie_row_t  *rows;
+    int           failed;
+    hie_rc_t      rc;
+    hie_walk_t    walk = {
+        .type = pass->type, .contained = true, .after = pass->place,
+        .last = pass->last, .max = LOT
+    };
+    hie_walked_t  walked;
 
-    rc = hie_store_walk(tx, pass->type, pass->place, LOT, &rows, &all, err);
+    rc = hie_store_walk(tx, &walk, &walked, err);
     if (rc != HIE_OK) {
         return rc;
     }
 
-    for (n = 0; n < all && rows[n].rid <= pass->last; n++) {
-        /* void */
-    }
-
-    pass->rows += n;
-    if (n == LOT) {
-        pass->place = rows[n - 1].rid;
+    pass->rows += walked.n;
+    if (walked.places == LOT) {
+        pass->place = walked.place;
     } else {
         pass->place = pass->last;
         pass->done = pass->pass;
     }
 
-    return n == 0 ? HIE_OK
-           : hie_index_rows(x->rt, hie_parameters_base(x->rt, pool), tx, rows,
-                            n, pool, &failed, err);
+    return walked.n == 0 ? HIE_OK
+           : hie_index_rows(x->rt, hie_parameters_base(x->rt, pool), tx,
+                            walked.rows, walked.n, pool, &failed, err);
 }
 
 

@@ -61,6 +61,17 @@ is_stopped(const reindex_t *x)
 }
 
 
+/* Of all resources what they contain is indexed with them anyway. */
+static hie_walk_t
+walk_from(const reindex_t *x, hie_str_t type, int64_t place)
+{
+    return (hie_walk_t) {
+        .type = type, .after = place, .last = INT64_MAX, .max = LOT,
+        .contained = x->what->type.len > 0 || x->what->param.len > 0
+    };
+}
+
+
 static void
 show(const reindex_t *x)
 {
@@ -124,10 +135,11 @@ hie_index_rows(hie_runtime_t *rt, hie_str_t base, hie_store_tx_t *tx,
 static hie_rc_t
 lot(reindex_t *x, apr_pool_t *pool)
 {
-    int              n, failed = 0;
+    int              failed = 0;
     int64_t          place;
     hie_rc_t         rc;
-    hie_row_t       *rows;
+    hie_walk_t       walk = walk_from(x, x->type, x->place);
+    hie_walked_t     walked;
     hie_store_tx_t  *tx;
 
     rc = hie_store_begin(x->rt->store, pool, &tx, x->err);
@@ -135,12 +147,12 @@ lot(reindex_t *x, apr_pool_t *pool)
         return rc;
     }
 
-    rc = hie_store_walk(tx, x->type, x->place, LOT, &rows, &n, x->err);
-    place = rc == HIE_OK && n > 0 ? rows[n - 1].rid : DONE;
-    if (rc == HIE_OK && n > 0) {
+    rc = hie_store_walk(tx, &walk, &walked, x->err);
+    place = rc == HIE_OK && walked.places > 0 ? walked.place : DONE;
+    if (rc == HIE_OK && walked.n > 0) {
         rc = hie_index_rows(x->rt, x->what->base.len > 0 ? x->what->base
                                    : hie_parameters_base(x->rt, pool),
-                            tx, rows, n, pool, &failed, x->err);
+                            tx, walked.rows, walked.n, pool, &failed, x->err);
     }
 
     if (rc == HIE_OK) {
@@ -155,7 +167,7 @@ lot(reindex_t *x, apr_pool_t *pool)
     rc = hie_store_commit(tx, x->err);
     if (rc == HIE_OK) {
         x->place = place;
-        x->out->done += n;
+        x->out->done += walked.n;
         x->out->failed += failed;
         show(x);
     }
@@ -211,6 +223,7 @@ survey(reindex_t *x, hie_store_tx_t *tx)
     int64_t      place, left;
     hie_rc_t     rc = HIE_OK;
     hie_type_t   type;
+    hie_walk_t   walk;
     const char  *state;
 
     for (type = HIE_TYPE_Account;
@@ -227,8 +240,8 @@ survey(reindex_t *x, hie_store_tx_t *tx)
              ? hie_store_set_load_state(tx, state, 0, x->err)
              : hie_store_load_state(x->rt->store, state, &place, x->err);
         if (rc == HIE_OK && place != DONE) {
-            rc = hie_store_left(x->rt->store, hie_str(hie_types[type].name),
-                                place, &left, x->err);
+            walk = walk_from(x, hie_str(hie_types[type].name), place);
+            rc = hie_store_left(x->rt->store, &walk, &left, x->err);
             x->total += left;
         }
     }

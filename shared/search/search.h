@@ -210,8 +210,8 @@ struct hie_search_contained_t {
  * reference below it counts as relative. */
 hie_rc_t
 hie_search_index(hie_search_t *s, const hie_doc_t *d, hie_type_t type,
-                 hie_str_t id, hie_str_t base, apr_pool_t *pool, hie_search_values_t *out,
-                 hie_error_t *err);
+                 hie_str_t id, hie_str_t base, apr_pool_t *pool,
+                 hie_search_values_t *out, hie_error_t *err);
 
 /*
  * Keys stand in the database: they never change. That of a Patient is also

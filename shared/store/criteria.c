@@ -17,6 +17,21 @@
 #define DEGREE_METRES   110574.0
 
 
+static void
+add_not_contained(hie_find_t *w, const char *alias)
+{
+    hie_buf_addf(&w->sql, " AND %s.owner IS NULL", alias);
+}
+
+
+/* Where it cannot, the condition is left out. */
+static bool
+may_be_contained(const hie_find_types_t *types)
+{
+    return types->contained || types->names[0].ptr[0] == '#';
+}
+
+
 static bool
 never(hie_find_t *w, const hie_criterion_t *c)
 {
@@ -131,6 +146,8 @@ add_updated_value(hie_find_t *w, const hie_date_value_t *v,
 }
 
 
+/* The same, of resources: what is contained has no time of its own (R4,
+ * dom-4). */
 static void
 add_updated(hie_find_t *w, const hie_criterion_t *c, const char *alias)
 {
@@ -269,6 +286,26 @@ chain_type(hie_find_t *w, const hie_chain_t *chain)
 }
 
 
+/* R4 section 3.1.1.5.5: "A chained condition will be evaluated inside contained
+ * resources." By its URL nobody else refers to one, only by its id. */
+static hie_find_types_t *
+target_type(hie_find_t *w, const hie_chain_t *chain)
+{
+    hie_find_types_t  *types = chain_type(w, chain);
+    hie_str_t         *name;
+
+    if (!chain->canonical) {
+        types->contained = true;
+        return types;
+    }
+    name = apr_palloc(w->pool, sizeof(*name));
+    *name = hie_str(apr_pstrcat(w->pool, "#", hie_types[chain->type].name,
+                                NULL));
+    types->names = name;
+    return types;
+}
+
+
 static int
 add_mix(hie_find_t *w, const hie_chain_t *chain)
 {
@@ -288,12 +325,12 @@ add_chain_tokens(hie_find_t *w, const hie_criterion_t *c)
         if (c->chains[i].canonical) {
             hie_canonical_tokens(w, &c->chains[i],
                                  chain_type(w, &c->chains[i]), true);
-            continue;
+            hie_buf_addz(&w->sql, " UNION ALL ");
         }
         t = hie_find_alias(w);
         hie_buf_addf(&w->sql, "SELECT %s.key # $%d::bigint AS key", t,
                      add_mix(w, &c->chains[i]));
-        hie_find_matches(w, chain_type(w, &c->chains[i]),
+        hie_find_matches(w, target_type(w, &c->chains[i]),
                          c->chains[i].criteria, t);
     }
 }
@@ -354,7 +391,7 @@ chain_condition(hie_find_t *w, const hie_chain_t *chain, const char *alias)
                  " %s.ref_keys) AS u(param, key) CROSS JOIN LATERAL (SELECT"
                  " FROM hie.resource %s WHERE %s.key = u.key AND ", alias,
                  alias, t, t);
-    hie_find_type_sql(w, chain_type(w, chain), t);
+    hie_find_type_sql(w, target_type(w, chain), t);
     hie_find_base_sql(w, t);
     hie_find_conditions(w, chain->criteria, t);
     hie_buf_addf(&w->sql, " OFFSET 0) t WHERE u.param = $%d::bigint"
@@ -381,7 +418,7 @@ required_tokens(hie_find_t *w, const hie_criteria_t *c)
 }
 
 
-/* One that refers to it, looked up by the token that this makes. */
+/* A resource that refers to it, looked up by the token that this makes. */
 static void
 has_condition(hie_find_t *w, const hie_chain_t *chain, const char *alias)
 {
@@ -390,8 +427,8 @@ has_condition(hie_find_t *w, const hie_chain_t *chain, const char *alias)
 
     hie_buf_addf(&w->sql, "EXISTS (SELECT FROM hie.resource %s"
                  " WHERE %s.tokens @> ((%s.key # $%d::bigint)"
-                 " || $%d::bigint[])", o, o, alias, mix,
-                 required_tokens(w, chain->criteria));
+                 " || $%d::bigint[]) AND %s.owner IS NULL", o, o, alias, mix,
+                 required_tokens(w, chain->criteria), o);
     hie_find_base_sql(w, o);
     hie_find_conditions(w, chain->criteria, o);
     hie_buf_addz(&w->sql, " OFFSET 0)");
@@ -412,6 +449,29 @@ group_condition(hie_find_t *w, const hie_chain_t *chain, const char *alias)
 }
 
 
+/* By its URL, or, contained, by its id. */
+static void
+canonical_has_condition(hie_find_t *w, const hie_chain_t *chain,
+                        const char *alias)
+{
+    hie_buf_addf(&w->sql, "CASE WHEN %s.owner IS NULL THEN ", alias);
+    hie_canonical_condition(w, chain, chain_type(w, chain), alias, true);
+    hie_buf_addz(&w->sql, " ELSE ");
+    has_condition(w, chain, alias);
+    hie_buf_addz(&w->sql, " END");
+}
+
+
+static void
+canonical_chain_condition(hie_find_t *w, const hie_chain_t *chain,
+                          const char *alias)
+{
+    hie_canonical_condition(w, chain, chain_type(w, chain), alias, false);
+    hie_buf_addz(&w->sql, " OR ");
+    chain_condition(w, chain, alias);
+}
+
+
 static void
 any_chain(hie_find_t *w, const hie_criterion_t *c, const char *alias)
 {
@@ -421,9 +481,8 @@ any_chain(hie_find_t *w, const hie_criterion_t *c, const char *alias)
     for (i = 0; i < c->n; i++) {
         hie_buf_addz(&w->sql, i > 0 ? " OR " : "");
         if (by_url(c)) {
-            hie_canonical_condition(w, &c->chains[i],
-                                    chain_type(w, &c->chains[i]), alias,
-                                    c->kind == HIE_CRITERION_HAS);
+            (c->kind == HIE_CRITERION_HAS ? canonical_has_condition
+             : canonical_chain_condition)(w, &c->chains[i], alias);
             continue;
         }
         switch (c->kind) {
@@ -460,6 +519,31 @@ add_group_keys(hie_find_t *w, const hie_criterion_t *c,
         hie_find_matches(w, c->chains[i].type == HIE_TYPE_NONE
                             ? types : chain_type(w, &c->chains[i]),
                          c->chains[i].criteria, g);
+    }
+}
+
+
+/* By canonical URL, contained ones by their ids. */
+static void
+add_indexed_has(hie_find_t *w, const hie_criterion_t *c,
+                const hie_find_types_t *types, const char *alias)
+{
+    bool  both = by_url(c) && may_be_contained(types);
+
+    if (by_url(c)) {
+        hie_buf_addf(&w->sql, "%s%s.tokens && ARRAY(", both ? "(" : "", alias);
+        add_has_tokens(w, c);
+        hie_buf_addc(&w->sql, ')');
+    }
+    if (both) {
+        add_not_contained(w, alias);
+        hie_buf_addz(&w->sql, " OR ");
+    }
+    if (both || !by_url(c)) {
+        hie_buf_addf(&w->sql, "%s.key = ANY (ARRAY(SELECT DISTINCT h.key"
+                     " FROM (", alias);
+        add_has_keys(w, c);
+        hie_buf_addf(&w->sql, ") h))%s", both ? ")" : "");
     }
 }
 
@@ -534,6 +618,9 @@ hie_criterion_indexed(hie_find_t *w, const hie_criterion_t *c,
         break;
     case HIE_CRITERION_UPDATED:
         add_updated_value(w, &c->dates[0], alias);
+        if (may_be_contained(types)) {
+            add_not_contained(w, alias);
+        }
         break;
     case HIE_CRITERION_TERMS:
         hie_buf_addf(&w->sql, "%s.tokens && ARRAY(", alias);
@@ -546,16 +633,7 @@ hie_criterion_indexed(hie_find_t *w, const hie_criterion_t *c,
         hie_buf_addc(&w->sql, ')');
         break;
     case HIE_CRITERION_HAS:
-        if (by_url(c)) {
-            hie_buf_addf(&w->sql, "%s.tokens && ARRAY(", alias);
-            add_has_tokens(w, c);
-            hie_buf_addc(&w->sql, ')');
-            break;
-        }
-        hie_buf_addf(&w->sql, "%s.key = ANY (ARRAY(SELECT DISTINCT h.key"
-                     " FROM (", alias);
-        add_has_keys(w, c);
-        hie_buf_addz(&w->sql, ") h))");
+        add_indexed_has(w, c, types, alias);
         break;
     case HIE_CRITERION_GROUP:
         hie_buf_addf(&w->sql, "%s.key = ANY (ARRAY(", alias);
@@ -592,6 +670,7 @@ positive(hie_find_t *w, const hie_criterion_t *c, const char *alias)
     case HIE_CRITERION_UPDATED:
         hie_buf_addc(&w->sql, '(');
         add_updated(w, c, alias);
+        add_not_contained(w, alias);
         hie_buf_addz(&w->sql, ")" BY_NO_INDEX);
         break;
     case HIE_CRITERION_PRESENT:

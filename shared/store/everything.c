@@ -168,7 +168,9 @@ add_same(all_t *w)
 }
 
 
-/* FROM and WHERE of all that belongs to it, under the alias r. */
+/* FROM and WHERE of all that belongs to it, under the alias r. What is
+ * contained comes with its container: were that a condition by itself, a
+ * planner without statistics would take it for a rare one. */
 static void
 add_matches(all_t *w)
 {
@@ -185,7 +187,8 @@ add_matches(all_t *w)
                  " AND r.care_from < $%d::timestamptz AND ", w->p_from,
                  w->p_until);
     add_is_one_of(w, "r", w->p_may);
-    hie_buf_addf(&w->sql, " AND CASE WHEN r.patients = $%d::bigint[]"
+    hie_buf_addf(&w->sql, " AND CASE WHEN r.owner IS NOT NULL THEN false"
+                 " WHEN r.patients = $%d::bigint[]"
                  " THEN (SELECT v.ok FROM v) ELSE ", w->p_patients);
     hie_visible_sql(&w->sql, w->see, "r", w->p_actors);
     hie_buf_addz(&w->sql, " END");
@@ -417,7 +420,7 @@ add_is_support(all_t *w, const char *own)
         hie_buf_addf(&w->sql, " OR %s AND t.type <> 'Patient' AND ", own);
         add_is_one_of(w, "t", w->p_may);
     }
-    hie_buf_addz(&w->sql, ") AND NOT t.deleted AND NOT (");
+    hie_buf_addz(&w->sql, ") AND t.owner IS NULL AND NOT t.deleted AND NOT (");
     add_belongs(w, "t");
     hie_buf_addz(&w->sql, ") AND ");
     hie_visible_sql(&w->sql, w->see, "t", w->p_actors);

@@ -231,18 +231,41 @@ hie_frequency_knows(const hie_frequencies_t *f, uint64_t key)
 }
 
 
+static const type_t *
+find_type(const hie_frequencies_t *f, const char *before, hie_str_t name)
+{
+    size_t  len = strlen(before);
+    int     i;
+
+    for (i = 0; i < f->n_types; i++) {
+        if (f->types[i].name.len == len + name.len
+            && memcmp(f->types[i].name.ptr, before, len) == 0
+            && memcmp(f->types[i].name.ptr + len, name.ptr, name.len) == 0)
+        {
+            return &f->types[i];
+        }
+    }
+    return NULL;
+}
+
+
 double
 hie_frequency_type(const hie_frequencies_t *f, hie_str_t type)
 {
-    int  i;
+    const type_t  *t;
 
     if (f == NULL || f->n_types == 0) {
         return f != NULL ? f->rows / 4 : UNKNOWN_ROWS / 4;
     }
-    for (i = 0; i < f->n_types; i++) {
-        if (hie_str_eq(f->types[i].name, type)) {
-            return f->types[i].rows;
-        }
-    }
-    return fmin(100, f->rows / 4);
+    t = find_type(f, "", type);
+    return t != NULL ? t->rows : fmin(100, f->rows / 4);
+}
+
+
+double
+hie_frequency_contained(const hie_frequencies_t *f, hie_str_t type)
+{
+    const type_t  *t = f != NULL ? find_type(f, "#", type) : NULL;
+
+    return t != NULL ? t->rows : 0;
 }

@@ -63,7 +63,7 @@ begin(including_t *g, hie_find_t *w)
 }
 
 
-/* Rows under `alias`: allowed, visible, new. */
+/* Rows under `alias`: allowed, visible, new, and not contained in others. */
 static void
 add_wanted(including_t *g, hie_find_t *w, const char *alias)
 {
@@ -71,7 +71,8 @@ add_wanted(including_t *g, hie_find_t *w, const char *alias)
         hie_buf_addf(&w->sql, " AND %s.type = ANY ($%d::text[])", alias,
                      hie_find_strs(w, g->query->may, g->query->n_may));
     }
-    hie_buf_addf(&w->sql, " AND %s.rid <> ALL ($%d::bigint[])", alias,
+    hie_buf_addf(&w->sql, " AND %s.owner IS NULL"
+                 " AND %s.rid <> ALL ($%d::bigint[])", alias, alias,
                  hie_find_keys(w, (const uint64_t *) g->rids->elts,
                                g->rids->nelts));
     hie_find_base_sql(w, alias);

@@ -14,7 +14,7 @@ build(hie_buf_t *b, hie_see_t see)
     hie_buf_addz(b, "SELECT DISTINCT l.kind, l.value FROM hie.label l"
                  " WHERE l.type = ANY ($1::text[]) AND (SELECT true"
                  " FROM hie.resource r WHERE r.tokens @> ARRAY[l.token]"
-                 " AND NOT r.deleted AND ");
+                 " AND r.owner IS NULL AND NOT r.deleted AND ");
     hie_visible_sql(b, see, "r", 2);
     hie_buf_addz(b, " LIMIT 1) ORDER BY 1, 2");
     hie_buf_addc(b, '\0');

@@ -34,9 +34,27 @@ static const double  by_prefix[] = { 1, 0.1, 0.03, 0.01, 0.003, 0.001 };
 
 
 static double
+rows_of(const hie_find_t *w, const hie_find_types_t *types)
+{
+    double  sum = 0;
+    int     i;
+
+    for (i = 0; i < types->n; i++) {
+        sum += hie_frequency_type(w->frequencies, types->names[i]);
+        if (types->contained) {
+            sum += hie_frequency_contained(w->frequencies, types->names[i]);
+        }
+    }
+    return fmax(sum, 1);
+}
+
+
+static double
 estimate_chains(const hie_find_t *w, const hie_criterion_t *c, double rows)
 {
-    hie_find_types_t  type = { .n = 1 };
+    hie_find_types_t  type = {
+        .n = 1, .contained = c->kind == HIE_CRITERION_CHAIN
+    };
     hie_str_t         name;
     double            best, all, sum = 0, there;
     int               i;
@@ -45,10 +63,10 @@ estimate_chains(const hie_find_t *w, const hie_criterion_t *c, double rows)
     for (i = 0; i < c->n; i++) {
         name = hie_str(hie_types[c->chains[i].type].name);
         hie_find_estimate(w, &type, c->chains[i].criteria, &best, &all);
-        there = hie_frequency_type(w->frequencies, name);
+        there = rows_of(w, &type);
         /* a share of what is referred to is a share of what refers to it */
         sum += c->kind == HIE_CRITERION_CHAIN
-               ? best * fmax(1, rows / fmax(there, 1)) : best;
+               ? best * fmax(1, rows / there) : best;
     }
     return sum;
 }
@@ -180,19 +198,6 @@ estimate(const hie_find_t *w, const hie_find_types_t *types,
         break;
     }
     return fmin(sum, rows);
-}
-
-
-static double
-rows_of(const hie_find_t *w, const hie_find_types_t *types)
-{
-    double  sum = 0;
-    int     i;
-
-    for (i = 0; i < types->n; i++) {
-        sum += hie_frequency_type(w->frequencies, types->names[i]);
-    }
-    return fmax(sum, 1);
 }
 
 

@@ -279,7 +279,8 @@ hie_store_status(hie_store_t *s, const char *node, hie_store_status_t *out,
     rc = hie_node_schema(node, scratch, &schema, err);
     if (rc == HIE_OK) {
         hie_store_stmt(&st, apr_psprintf(scratch, "SELECT"
-            " (SELECT count(*) FROM hie.resource WHERE NOT deleted),"
+            " (SELECT count(*) FROM hie.resource"
+            " WHERE NOT deleted AND owner IS NULL),"
             " (SELECT count(*) FROM hie.resource_history),"
             " (SELECT count(*) FROM %s.audit_log),"
             " (SELECT count(*) FROM %s.audit_log WHERE completed IS NULL),"

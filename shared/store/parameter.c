@@ -315,9 +315,12 @@ hie_store_pass_begin(hie_store_tx_t *tx, hie_store_pass_t *pass,
     hie_params_i64(&params, generation);
     rc = run(tx, "UPDATE hie.reindex x SET pass = $2::bigint,"
              " first = m.first, last = m.last, place = m.first - 1, rows = 0"
-             " FROM (SELECT coalesce(min(r.rid), 0) AS first,"
-             " coalesce(max(r.rid), 0) AS last FROM hie.resource r"
-             " WHERE r.type = $1::text) m WHERE x.type = $1::text"
+             " FROM (SELECT coalesce(min(e.first), 0) AS first,"
+             " coalesce(max(e.last), 0) AS last"
+             " FROM unnest(ARRAY[$1::text, '#' || $1::text]) t(type)"
+             " CROSS JOIN LATERAL (SELECT min(r.rid) AS first,"
+             " max(r.rid) AS last FROM hie.resource r"
+             " WHERE r.type = t.type) e) m WHERE x.type = $1::text"
              " RETURNING " PASS, &params, &res, err);
     if (rc == HIE_OK) {
         get_pass(res, 0, 0, pass);

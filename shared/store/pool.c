@@ -438,7 +438,7 @@ pick_row(hie_store_t *s, hie_conn_t *c, apr_pool_t *scratch, hie_str_t *type,
     if (hie_wire_text(c, "SELECT r.type, r.id, length(r.body),"
                       " r.patients && '{1}'::bigint[],"
                       " '{1}'::bigint[] && r.patients"
-                      " FROM hie.resource r LIMIT 1",
+                      " FROM hie.resource r WHERE r.owner IS NULL LIMIT 1",
                       s->conf->database.statement_timeout, &res, &rc, NULL)
         != HIE_WIRE_OK)
     {

@@ -231,6 +231,7 @@ struct hie_store_t {
     hie_stmt_t           create;
     hie_stmt_t           update;
     hie_stmt_t           reindex;
+    hie_stmt_t           contained;
     hie_stmt_t           labels;
     hie_stmt_t           terms;
     hie_stmt_t           consents;

@@ -5,6 +5,12 @@
  * several rows. Arrays of arrays do not exist in PostgreSQL (only matrices):
  * the keys of all rows stand in one array, with both ends of each row's part
  * beside it. Rows of the index tables say by their `ord` whose they are.
+ *
+ * What a resource contains is written by a statement of its own, behind that of
+ * the resource: most contain nothing, and nothing is asked for them. A version
+ * forgets what the one before it contained; the server may not delete rows, so
+ * they stay, as deleted ones, until something is contained under their id
+ * again.
  */
 
 #include "store/puts.h"
@@ -66,12 +72,17 @@
     "nt AS (INSERT INTO hie.resource_text (rid, words)"                      \
     " SELECT i.rid, i.words FROM i WHERE i.words IS NOT NULL) "
 
-/* What was there before. */
+/* What was there before, of the rows and of what they contained. */
 #define FORGET                                                                \
-    "fs AS (DELETE FROM hie.resource_string x USING i WHERE x.rid = i.rid), " \
-    "fd AS (DELETE FROM hie.resource_date x USING i WHERE x.rid = i.rid), "   \
-    "fn AS (DELETE FROM hie.resource_number x USING i WHERE x.rid = i.rid), " \
-    "ft AS (DELETE FROM hie.resource_text x USING i WHERE x.rid = i.rid), "
+    "c AS (UPDATE hie.resource x SET deleted = true, tokens = '{}',"          \
+    " present = '{}', ref_params = '{}', ref_keys = '{}'"                     \
+    " WHERE x.owner = ANY (ARRAY(SELECT i.key FROM i))"                       \
+    " AND x.owner IS NOT NULL AND NOT x.deleted RETURNING x.rid), "           \
+    "g AS (SELECT i.rid FROM i UNION ALL SELECT c.rid FROM c), "              \
+    "fs AS (DELETE FROM hie.resource_string x USING g WHERE x.rid = g.rid), " \
+    "fd AS (DELETE FROM hie.resource_date x USING g WHERE x.rid = g.rid), "   \
+    "fn AS (DELETE FROM hie.resource_number x USING g WHERE x.rid = g.rid), " \
+    "ft AS (DELETE FROM hie.resource_text x USING g WHERE x.rid = g.rid), "
 
 /* Whether the values were made by the present search parameters: hie.reindex
  * goes over what was there before a generation, and must not be passed by what
@@ -120,7 +131,8 @@ static const char  update_sql[] =
     " tokens = " TOKENS ", present = " PRESENT ", ref_params = " PARAMS ","
     " ref_keys = " KEYS ", body = d.body"
     " FROM d WHERE " IS_ROW
-    " AND r.version = d.version - 1 RETURNING r.rid, d.ord, d.words), "
+    " AND r.version = d.version - 1 RETURNING r.rid, r.key, d.ord,"
+    " d.words), "
     "a AS (SELECT array_agg(i.rid ORDER BY i.ord) AS rids FROM i), "
     FORGET INDEX
     ALL_OR_CONFLICT;
@@ -138,9 +150,38 @@ static const char  reindex_sql[] =
     " END, tokens = " TOKENS ", present = " PRESENT ","
     " ref_params = " PARAMS ", ref_keys = " KEYS
     " FROM d WHERE " IS_ROW
-    " AND r.version = d.version RETURNING r.rid, d.ord, d.words), "
+    " AND r.version = d.version RETURNING r.rid, r.key, d.ord,"
+    " d.words), "
     "a AS (SELECT array_agg(i.rid ORDER BY i.ord) AS rids FROM i), "
     FORGET INDEX
+    ALL_OR_CONFLICT;
+
+/* Whose they are ($12) says who may see them. What was contained under the id
+ * before has been forgotten by the statement in front. */
+static const char  contained_sql[] =
+    "WITH d AS MATERIALIZED ("
+    "SELECT r.version, r.updated, r.care_from AS since, r.care_until AS until,"
+    " r.method, r.patients, u.*"
+    " FROM unnest(" COMMON ", $12::bigint[]) WITH ORDINALITY"
+    " AS u(" COMMON_NAMES ", owner, ord) CROSS JOIN LATERAL (SELECT *"
+    " FROM hie.resource o WHERE o.key = u.owner OFFSET 0) r), "
+    "w AS (INSERT INTO hie.resource AS x"
+    " (key, version, updated, care_from, care_until, method, owner, type, id,"
+    " patients, tokens, present, ref_params, ref_keys, body)"
+    " SELECT d.key, d.version, d.updated, d.since, d.until, d.method, d.owner,"
+    " d.type, d.id, d.patients, " TOKENS ", " PRESENT ", " PARAMS ", " KEYS
+    ", '' FROM d"
+    " ON CONFLICT (key) DO UPDATE SET version = excluded.version,"
+    " updated = excluded.updated, care_from = excluded.care_from,"
+    " care_until = excluded.care_until, method = excluded.method,"
+    " deleted = false, patients = excluded.patients,"
+    " tokens = excluded.tokens, present = excluded.present,"
+    " ref_params = excluded.ref_params, ref_keys = excluded.ref_keys"
+    " WHERE x.owner = excluded.owner AND x.id = excluded.id"
+    " RETURNING x.rid, x.key), "
+    "i AS (SELECT w.rid, d.ord, d.words FROM d JOIN w ON w.key = d.key), "
+    "a AS (SELECT array_agg(i.rid ORDER BY i.ord) AS rids FROM i), "
+    INDEX
     ALL_OR_CONFLICT;
 
 
@@ -153,6 +194,9 @@ hie_rows_sql(hie_rows_kind_t kind)
 
     case HIE_ROWS_UPDATE:
         return update_sql;
+
+    case HIE_ROWS_CONTAINED:
+        return contained_sql;
 
     default:
         return reindex_sql;
@@ -536,10 +580,31 @@ put_method(const hie_put_t *put)
 }
 
 
+static void
+add_row(hie_rows_t *w, hie_str_t type, hie_str_t id, uint64_t key,
+        const hie_relations_t *x, const hie_search_values_t *v)
+{
+    w->n++;
+    hie_array_str(&w->type, type);
+    hie_array_str(&w->id, id);
+    add_key(&w->key, key);
+    add_care(w, x);
+    add_patients(w, x);
+    add_tokens(w, x, v);
+    add_present(w, v);
+    add_references(w, x, v);
+    add_strings(w, v);
+    add_dates(w, v);
+    add_numbers(w, v);
+    add_words(w, v);
+}
+
+
+static const hie_relations_t  no_relations;
+
 void
 hie_rows_add(hie_rows_t *w, const hie_put_t *put, hie_rows_kind_t kind)
 {
-    static const hie_relations_t      no_relations;
     static const hie_search_values_t  no_values;
     const hie_relations_t            *x = &no_relations;
     const hie_search_values_t        *v = &no_values;
@@ -552,20 +617,8 @@ hie_rows_add(hie_rows_t *w, const hie_put_t *put, hie_rows_kind_t kind)
         }
     }
 
-    w->n++;
-    hie_array_str(&w->type, put->type);
-    hie_array_str(&w->id, put->id);
-    add_care(w, x);
-    add_patients(w, x);
-    add_tokens(w, x, v);
-    add_present(w, v);
-    add_references(w, x, v);
-    add_strings(w, v);
-    add_dates(w, v);
-    add_numbers(w, v);
-    add_words(w, v);
-
-    add_key(&w->key, hie_fhir_resource_key(put->type, put->id));
+    add_row(w, put->type, put->id, hie_fhir_resource_key(put->type, put->id),
+            x, v);
     hie_array_i64(&w->version, put->version);
     if (kind != HIE_ROWS_REINDEX) {
         hie_array_time(&w->updated, put->updated);
@@ -598,13 +651,63 @@ hie_rows_params(hie_rows_t *w, hie_rows_kind_t kind)
     hie_params_array(&w->params, &w->n_low_float);
     hie_params_array(&w->params, &w->n_unit_float);
     hie_params_array(&w->params, &w->n_part);
-    if (kind != HIE_ROWS_REINDEX) {
+    if (kind == HIE_ROWS_CREATE || kind == HIE_ROWS_UPDATE) {
         hie_params_array(&w->params, &w->updated);
         hie_params_array(&w->params, &w->body);
         hie_params_array(&w->params, &w->method);
     }
-    if (kind != HIE_ROWS_CREATE) {
+    if (kind == HIE_ROWS_UPDATE || kind == HIE_ROWS_REINDEX) {
         hie_params_array(&w->params, &w->version);
     }
     return &w->params;
+}
+
+
+/*
+ * What resources contain.
+ */
+
+/* What the container refers to anywhere is not theirs: who asks for that means
+ * resources. */
+static void
+add_contained(hie_rows_t *w, const hie_put_t *put)
+{
+    const hie_search_contained_t  *c;
+    int                            i;
+
+    for (i = 0; i < put->values->n_contained; i++) {
+        c = &put->values->contained[i];
+        add_row(w, c->type_name, c->id, c->key, &no_relations, &c->values);
+        add_key(&w->patients, hie_fhir_resource_key(put->type, put->id));
+    }
+    if (put->generation < w->generation) {
+        w->generation = put->generation;
+    }
+}
+
+
+bool
+hie_rows_contained(hie_store_tx_t *tx, const hie_put_t *puts, int n,
+                   hie_op_t *op)
+{
+    hie_rows_t  *w = NULL;
+    int          i;
+
+    for (i = 0; i < n; i++) {
+        if (puts[i].body.len == 0 || puts[i].values->n_contained == 0) {
+            continue;
+        }
+        if (w == NULL) {
+            w = apr_palloc(tx->pool, sizeof(*w));
+            hie_rows_init(w, tx->store, tx->pool, 0);
+        }
+        add_contained(w, &puts[i]);
+    }
+    if (w == NULL) {
+        return false;
+    }
+    *op = (hie_op_t) {
+        &tx->store->contained, hie_rows_params(w, HIE_ROWS_CONTAINED), NULL
+    };
+    return true;
 }

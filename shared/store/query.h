@@ -40,6 +40,8 @@ typedef struct {
     int               n;
     const hie_str_t  *names;
     int               param;         /* 0: not one yet */
+    bool              contained;     /* of the one type those that others
+                                        contain, too */
 } hie_find_types_t;
 
 void
@@ -58,7 +60,7 @@ hie_find_params(hie_find_t *w, const uint32_t *params, int n);
 int
 hie_find_strs(hie_find_t *w, const hie_str_t *s, int n);
 
-/* "a.type = …" */
+/* "a.type = …", or "a.type IN (…)" */
 void
 hie_find_type_sql(hie_find_t *w, hie_find_types_t *types, const char *alias);
 /* " AND …": the row is current and visible. Every alias of hie.resource has
@@ -203,5 +205,8 @@ bool
 hie_frequency_knows(const hie_frequencies_t *f, uint64_t key);
 double
 hie_frequency_type(const hie_frequencies_t *f, hie_str_t type);
+/* Of the type, contained in others: 0 unless it is frequent. */
+double
+hie_frequency_contained(const hie_frequencies_t *f, hie_str_t type);
 
 #endif

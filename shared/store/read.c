@@ -95,7 +95,8 @@ hie_read_statements(hie_store_t *s)
     make_kinds(s, s->any_token,
                "SELECT k.ord FROM unnest($1::bigint[]) WITH ORDINALITY"
                " AS k(key, ord) WHERE EXISTS (SELECT FROM hie.resource r"
-               " WHERE r.tokens @> ARRAY[k.key] AND NOT r.deleted AND ",
+               " WHERE r.tokens @> ARRAY[k.key] AND r.owner IS NULL"
+               " AND NOT r.deleted AND ",
                "r", 2, ") ORDER BY k.ord LIMIT 1");
     make_vread(s);
 }

@@ -101,6 +101,11 @@ hie_find_type_sql(hie_find_t *w, hie_find_types_t *types, const char *alias)
                        ? hie_find_str(w, types->names[0])
                        : hie_find_strs(w, types->names, types->n);
     }
+    if (types->contained) {
+        hie_buf_addf(&w->sql, "%s.type IN ($%d::text, '#' || $%d::text)",
+                     alias, types->param, types->param);
+        return;
+    }
     hie_buf_addf(&w->sql, types->n == 1 ? "%s.type = $%d::text"
                                         : "%s.type = ANY ($%d::text[])",
                  alias, types->param);
@@ -437,7 +442,7 @@ prepare_search(search_t *w, const hie_frequencies_t *f,
     if (q->count < 0 || q->n_types < 1 || q->n_sorts > HIE_SORTS_MAX) {
         return hie_fail(err, HIE_INTERNAL, "", "a search of no shape");
     }
-    w->types[0] = (hie_find_types_t) { q->n_types, q->types, 0 };
+    w->types[0] = (hie_find_types_t) { .n = q->n_types, .names = q->types };
     w->types[1] = w->types[0];
 
     if (q->count > 0) {

@@ -48,9 +48,9 @@ add_rows_value(hie_find_t *w, const hie_sort_t *s, const char *table,
 }
 
 
-/* What is referred to, one by one: " FROM … t WHERE …", without an end. A join
- * would be free to read the whole table for each row that is sorted, and is
- * planned so as long as there are no statistics. */
+/* What is referred to, contained or not, one by one: " FROM … t WHERE …",
+ * without an end. A join would be free to read the whole table for each row
+ * that is sorted, and is planned so as long as there are no statistics. */
 static void
 add_targets(hie_find_t *w, const char *t, const uint32_t *params, int n,
             const char *alias)
@@ -105,7 +105,7 @@ add_value(hie_find_t *w, const hie_sort_t *s, const char *alias)
         hie_buf_addf(&w->sql, "(SELECT %s(%s.type || '/' || %s.id)", least, t,
                      t);
         add_targets(w, t, s->params, s->n, alias);
-        hie_buf_addc(&w->sql, ')');
+        hie_buf_addf(&w->sql, " AND %s.owner IS NULL)", t);
         break;
     }
 }

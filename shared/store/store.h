@@ -413,7 +413,8 @@ typedef struct {
                                             patients and loses all else */
     hie_relations_t          *relations; /* to those of a Binary hie_store_put
                                             adds the patients of its context */
-    const hie_search_values_t  *values;  /* what it is found by, */
+    const hie_search_values_t  *values;  /* what it, and what it contains, is
+                                            found by, */
     int64_t                   generation;    /* by parameters of this one */
     hie_str_t                 context_type;  /* what governs a Binary, */
     hie_str_t                 context_id;    /* unless relations say it */
@@ -444,14 +445,30 @@ hie_store_put_commit(hie_store_tx_t *tx, const hie_put_t *puts, int n,
  * their bodies, and no version of them.
  */
 
-/* At most `max` current rows of a type behind a place, in the order of rid,
- * locked against changes until the end: version, rid and body only. */
+/* Places of a type in the order of rid: of its current resources, and, if they
+ * are meant, of what other resources contain of it. */
+typedef struct {
+    hie_str_t  type;
+    bool       contained;      /* these are meant */
+    int64_t    after;          /* places behind this one, */
+    int64_t    last;           /* up to and with this one, */
+    int        max;            /* and at most so many */
+} hie_walk_t;
+
+typedef struct {
+    int         places;        /* how many were there, */
+    int64_t     place;         /* and the last of them */
+    int         n;             /* the resources, or what contains them, each */
+    hie_row_t  *rows;          /* once: type, id, version, rid and body only */
+} hie_walked_t;
+
+/* The rows are locked against changes until the end. */
 HIE_BLOCKING hie_rc_t
-hie_store_walk(hie_store_tx_t *tx, hie_str_t type, int64_t after, int max,
-               hie_row_t **rows, int *n, hie_error_t *err);
-/* How many there are. */
+hie_store_walk(hie_store_tx_t *tx, const hie_walk_t *w, hie_walked_t *out,
+               hie_error_t *err);
+/* How many resources there are behind a place. */
 HIE_BLOCKING hie_rc_t
-hie_store_left(hie_store_t *s, hie_str_t type, int64_t after, int64_t *n,
+hie_store_left(hie_store_t *s, const hie_walk_t *w, int64_t *n,
                hie_error_t *err);
 /* Puts relations and values in the place of those that are there; a row keeps
  * its patients, and those of `relations` are added. HIE_CONFLICT: one is not
@@ -521,8 +538,9 @@ typedef struct {
     hie_str_t  body;
 } hie_store_parameter_t;
 
-/* A pass over all resources of a type. The rows that are there when it begins
- * end with `last`; those that come later are indexed by its generation. */
+/* A pass over all resources of a type, those that others contain, too. The rows
+ * that are there when it begins end with `last`; those that come later are
+ * indexed by its generation. */
 typedef struct {
     hie_str_t  type;
     int64_t    wanted;         /* the generation to be found by, */

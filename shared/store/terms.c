@@ -74,6 +74,22 @@ compare_new(const void *va, const void *vb)
 
 
 static void
+find_terms(const hie_store_tx_t *tx, const hie_search_values_t *values,
+           apr_array_header_t *list)
+{
+    int  i;
+
+    for (i = 0; i < values->n_terms; i++) {
+        if (!is_known(tx, values->terms[i].key)) {
+            *(new_t *) apr_array_push(list) = (new_t) {
+                .key = values->terms[i].key, .term = &values->terms[i]
+            };
+        }
+    }
+}
+
+
+static void
 find_new(const hie_store_tx_t *tx, const hie_put_t *put,
          apr_array_header_t *list)
 {
@@ -87,13 +103,9 @@ find_new(const hie_store_tx_t *tx, const hie_put_t *put,
             };
         }
     }
-    for (i = 0; i < put->values->n_terms; i++) {
-        if (!is_known(tx, put->values->terms[i].key)) {
-            *(new_t *) apr_array_push(list) = (new_t) {
-                .key = put->values->terms[i].key,
-                .term = &put->values->terms[i]
-            };
-        }
+    find_terms(tx, put->values, list);
+    for (i = 0; i < put->values->n_contained; i++) {
+        find_terms(tx, &put->values->contained[i].values, list);
     }
 }
 

@@ -32,6 +32,7 @@ hie_write_statements(hie_store_t *s)
     hie_store_stmt(&s->create, hie_rows_sql(HIE_ROWS_CREATE));
     hie_store_stmt(&s->update, hie_rows_sql(HIE_ROWS_UPDATE));
     hie_store_stmt(&s->reindex, hie_rows_sql(HIE_ROWS_REINDEX));
+    hie_store_stmt(&s->contained, hie_rows_sql(HIE_ROWS_CONTAINED));
     hie_store_stmt(&s->consents, consents_sql);
     hie_terms_statements(s);
     hie_store_stmt(&s->locks, "SELECT count(*) FROM (SELECT CASE WHEN u.shared"
@@ -149,7 +150,7 @@ check_put(const hie_put_t *put, hie_error_t *err)
 
 
 /* What one call writes, by statement. */
-#define PUT_OPS  6                   /* and a COMMIT */
+#define PUT_OPS  7                   /* and a COMMIT */
 
 typedef struct {
     hie_rows_t        create;
@@ -197,6 +198,9 @@ collect_rows(put_t *w, hie_store_tx_t *tx, const hie_put_t *puts, int n)
     if (w->update.n > 0) {
         add_op(w, &tx->store->update,
                hie_rows_params(&w->update, HIE_ROWS_UPDATE));
+    }
+    if (hie_rows_contained(tx, puts, n, &w->ops[w->n_ops])) {
+        w->n_ops++;
     }
 }
 

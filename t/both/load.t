@@ -9,10 +9,11 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "lib"))
 
-from hie.fhir import patient                                     # noqa: E402
+from hie.fhir import found, patient                              # noqa: E402
 from hie.postgres import Session, wait_locked                    # noqa: E402
 from hie.process import wait_until                               # noqa: E402
 from hie.tap import equal, main, once, own_stand, started        # noqa: E402
+from hie.web import Connection                                   # noqa: E402
 
 stand = own_stand("load", statement_timeout=400)
 
@@ -77,6 +78,25 @@ def _(stand):
     equal((code, said["resources"], said["failed"]), (0, 600, 0), "loaded")
     equal(stand.sql("SELECT count(*), max(version) FROM hie.resource"
                     " WHERE id LIKE 'line-%'"), [["600", "1"]], "once")
+
+
+@once("what is contained is found behind its container")
+def _(stand):
+    requests = [{
+        "resourceType": "MedicationRequest", "id": f"holds-{n}",
+        "status": "active", "intent": "order", "subject": {"display": "x"},
+        "medicationReference": {"reference": "#m"}, "contained": [
+            {"resourceType": "Medication", "id": "m",
+             "code": {"coding": [{"code": f"held-{n}"}]}}]}
+        for n in range(300)]
+    code, said = result(*load(*requests, name="holds.ndjson"))
+    equal((code, said["resources"], said["failed"]), (0, 300, 0), "loaded")
+    with Connection(stand.ports["nginx"]) as c:
+        for n in (0, 299):
+            r = c.request("GET", "/fhir/MedicationRequest?medication.code="
+                          f"held-{n}", [("Authorization", "Bearer "
+                                         + stand.token("load"))])
+            equal(found(r), [f"holds-{n}"], "found")
 
 
 @once("what is wrong stays wrong, and what nobody gives free is given up")

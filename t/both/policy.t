@@ -102,6 +102,39 @@ def _(s):
     equal(s.delete(f"/Organization/{org}").status, 204, "delete")
 
 
+@both("what is contained refers as its container does")
+def _(s):
+    def request(org):
+        return {"resourceType": "MedicationRequest", "id": s.id("r"),
+                "status": "active", "intent": "order",
+                "subject": {"display": "x"},
+                "medicationReference": {"reference": "#m"}, "contained": [
+                    {"resourceType": "Medication", "id": "m",
+                     "code": {"text": "x"}, "manufacturer": {
+                         "reference": f"Organization/{org}"}}]}
+
+    org, place = s.id("org"), f"/MedicationRequest/{s.id('r')}"
+    said = refused(s.put(place, request(org)), 422)
+    equal(said["expression"], ["MedicationRequest.contained[0].manufacturer"
+                               ".reference"], "place")
+    s.seed({"resourceType": "Organization", "id": org, "name": "x"})
+    equal(s.put(place, request(org)).status, 201, "written")
+    equal(found(s.get("/MedicationRequest?medication.manufacturer._id="
+                      + org)), [s.id("r")], "found")
+    refused(s.delete(f"/Organization/{org}"), 409, "conflict")
+    # who refers to what is contained stands in the same resource
+    other = {"resourceType": "Encounter", "id": s.id("e"),
+             "status": "finished", "class": {"code": "AMB"},
+             "partOf": {"reference": "#in"}, "contained": [
+                 {"resourceType": "Encounter", "id": "in",
+                  "status": "planned", "class": {"code": "IMP"},
+                  "partOf": {"reference": "#"}}]}
+    equal(s.put(f"/Encounter/{s.id('e')}", other).status, 201, "written")
+    equal(s.delete(f"/Encounter/{s.id('e')}").status, 204, "deleted")
+    equal(s.delete(place).status, 204, "deleted")
+    equal(s.delete(f"/Organization/{org}").status, 204, "nobody refers")
+
+
 @both("a condition deletes several, up to the limit")
 def _(s):
     def make(n, value):

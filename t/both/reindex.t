@@ -109,6 +109,55 @@ def _(stand):
     equal(rows(), before, "rows")
 
 
+def container(key, code):
+    return {"resourceType": "MedicationRequest", "id": key,
+            "status": "active", "intent": "order",
+            "subject": {"reference": "Patient/p1"},
+            "medicationReference": {"reference": "#m"}, "contained": [
+                {"resourceType": "Medication", "id": "m",
+                 "code": {"coding": [{"code": code, "display": "said"}]},
+                 "manufacturer": {"reference": "#o"},
+                 "batch": {"expirationDate": "2024-05-06"}},
+                {"resourceType": "Organization", "id": "o", "name": "Inner"}]}
+
+
+@once("what is contained, with its container")
+def _(stand):
+    def ids(query):
+        return found(request("GET", "/MedicationRequest?" + query))
+
+    for i in range(70):
+        equal(request("PUT", f"/MedicationRequest/m{i}",
+                      container(f"m{i}", f"c{i}")).status, 201, "created")
+    request("DELETE", "/MedicationRequest/m69")
+    before = rows()
+    for options in ((), ("--type", "MedicationRequest"),
+                    ("--type", "Medication"), ("--type", "Organization"),
+                    ("--param", "expiration-date")):
+        forget("type LIKE '#%' OR type = 'MedicationRequest'")
+        equal(ids("medication.code=c7"), [], "forgotten")
+        done = reindex(*options)
+        equal((done["resources"], done["failed"], done["complete"]),
+              (238 if not options else 69, 0, True), options)
+        equal(rows(), before, options)
+    equal(ids("medication.code=c7"), ["m7"], "found")
+    equal(ids("medication.code=c69"), [], "deleted")
+    # of versions that are not there any more nothing is left
+    stand.postgres.psql("UPDATE hie.resource SET body = convert_to(replace("
+                        "convert_from(body, 'UTF8'), '#m', '#o'), 'UTF8')"
+                        " WHERE type = 'MedicationRequest' AND id = 'm7'")
+    equal(reindex("--type", "Medication")["resources"], 69, "again")
+    equal(ids("medication.code=c7"), [], "no more referred to")
+    for i in range(70):
+        request("DELETE", f"/MedicationRequest/m{i}")
+    equal(stand.postgres.psql("SELECT count(*) FROM hie.resource_string s"
+                              " JOIN hie.resource r USING (rid)"
+                              " WHERE r.type = '#Organization'"), [["0"]],
+          "deleted")
+    stand.postgres.psql("DELETE FROM hie.resource WHERE type LIKE '#%'"
+                        " OR type = 'MedicationRequest'")
+
+
 @once("one type, or those that have a parameter")
 def _(stand):
     before = rows()

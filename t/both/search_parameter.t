@@ -110,6 +110,43 @@ def _(s):
     equal(everywhere(s, f"/Patient?{code}=red"), {(200, 2)}, "all processes")
 
 
+@both("what is contained is indexed with its container, too")
+def _(s):
+    def order(key, value):
+        return {"resourceType": "MedicationRequest", "id": s.id(key),
+                "status": "active", "intent": "order",
+                "subject": {"display": "x"},
+                "medicationReference": {"reference": "#m"}, "contained": [
+                    {"resourceType": "Medication", "id": "m",
+                     "code": {"text": "x"}, "extension": [
+                         {"url": EXT + code, "valueCode": value},
+                         {"url": EXT + code + "-by", "valueReference": {
+                             "reference": "#o"}}]},
+                    {"resourceType": "Organization", "id": "o",
+                     "name": value}]}
+
+    def both(query):
+        wait_until("the index", lambda: sorted(
+            ids(s, query, "/MedicationRequest")) == ["new", "old"], 30)
+
+    code = "m" + s.key[-12:].replace("-", "")
+    s.seed(order("old", "red"))
+    equal(ids(s, "medication.manufacturer.name=red", "/MedicationRequest"),
+          [], "nothing leads there")
+    for kind, name in (("token", code), ("reference", code + "-by")):
+        p = parameter(s.id("sp" + name), name, kind, base=["Medication"],
+                      **({"target": ["Organization"]}
+                         if kind == "reference" else {}))
+        equal(s.put(f"/SearchParameter/{p['id']}", p, note=False).status, 201,
+              "taken")
+    s.seed(order("new", "red"))
+    both(f"medication.{code}=red")
+    both(f"medication.{code}-by.name=red")
+    equal(ids(s, f"medication.{code}=blue", "/MedicationRequest"), [],
+          "another value")
+    equal(ids(s, f"{code}=red", "/Medication"), [], "not by itself")
+
+
 VALUES = {
     "k-string": ("string", "String", "Lorem", ["k-string=lor"], "xyz"),
     "k-token": ("token", "Coding", {"system": "urn:s", "code": "c"},

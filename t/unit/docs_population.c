@@ -256,6 +256,68 @@ add_knowledge(void)
 }
 
 
+/* Documents that contain others, which refer to each other, to documents, and
+ * to what contains them. */
+static void
+add_containers(void)
+{
+    int  i;
+
+    for (i = 0; i < 12; i++) {
+        docs_add("Medication", apr_psprintf(pool, "med%d", i), "\"code\":%s,"
+                 "\"manufacturer\":{\"reference\":\"Organization/org%d\"}",
+                 PICK(codes, i), i % 7);
+        docs_add("MedicationRequest", apr_psprintf(pool, "mr%d", i),
+                 "\"status\":\"active\",\"intent\":\"order\"%s,"
+                 "\"medicationReference\":{\"reference\":\"%s\"},"
+                 "\"contained\":[{\"resourceType\":\"Medication\","
+                 "\"id\":\"m\",\"code\":%s,\"manufacturer\":"
+                 "{\"reference\":\"%s\"}%s},{\"resourceType\":"
+                 "\"Organization\",\"id\":\"o\",\"name\":\"%s\","
+                 "\"partOf\":{\"reference\":\"Organization/org%d\"}},"
+                 "{\"resourceType\":\"Medication\",\"id\":\"idle\","
+                 "\"code\":%s}]", subject(i * 5),
+                 i % 4 == 3 ? apr_psprintf(pool, "Medication/med%d", i) : "#m",
+                 PICK(codes, i),
+                 i % 3 ? "#o" : apr_psprintf(pool, "Organization/org%d", i % 7),
+                 SOMETIMES(i, 2, ",\"batch\":{\"lotNumber\":\"L1\","
+                           "\"expirationDate\":\"2020-06-15\"}"),
+                 PICK(families, i), i % 6, PICK(codes, i + 1));
+        docs_add("DiagnosticReport", apr_psprintf(pool, "dr%d", i),
+                 "\"status\":\"final\",\"code\":{\"text\":\"report\"}%s,"
+                 "\"contained\":[{\"resourceType\":\"Observation\","
+                 "\"id\":\"a\",\"status\":\"final\",\"code\":%s,%s,%s,"
+                 "\"hasMember\":[{\"reference\":\"#b\"}]},"
+                 "{\"resourceType\":\"Observation\",\"id\":\"b\","
+                 "\"status\":\"amended\",\"code\":%s,%s,"
+                 "\"subject\":{\"reference\":\"#p\"},"
+                 "\"hasMember\":[{\"reference\":\"Observation/o%d\"}]},"
+                 "{\"resourceType\":\"Patient\",\"id\":\"p\","
+                 "\"name\":[{\"family\":\"%s\"}],\"birthDate\":\"%s\"}],"
+                 "\"result\":[{\"reference\":\"#a\"},"
+                 "{\"reference\":\"#none\"}]", subject(i),
+                 PICK(codes, i), PICK(times, i), PICK(values, i * 3),
+                 PICK(codes, i / 2), PICK(values, i), i * 3,
+                 PICK(families, i), PICK(births, i));
+        docs_add("QuestionnaireResponse", apr_psprintf(pool, "own%d", i),
+                 "\"status\":\"completed\",\"questionnaire\":\"#q\"%s,"
+                 "\"contained\":[{\"resourceType\":\"Questionnaire\","
+                 "\"id\":\"q\",\"url\":\"http://a.example/q\","
+                 "\"status\":\"%s\",\"title\":\"%s\"}]", subject(i),
+                 i % 2 ? "draft" : "active", PICK(families, i));
+        docs_add("Encounter", apr_psprintf(pool, "outer%d", i),
+                 "\"status\":\"finished\",\"class\":{\"code\":\"AMB\"},"
+                 "\"length\":{\"value\":%d,\"system\":"
+                 "\"http://unitsofmeasure.org\",\"code\":\"min\"}%s,"
+                 "\"partOf\":{\"reference\":\"#in\"},\"contained\":["
+                 "{\"resourceType\":\"Encounter\",\"id\":\"in\","
+                 "\"status\":\"planned\",\"class\":{\"code\":\"IMP\"},"
+                 "\"partOf\":{\"reference\":\"#\"}}]", i * 20,
+                 subject(i * 3));
+    }
+}
+
+
 /* With labels, and what was something else before or is no more. */
 static void
 add_changed(void)
@@ -274,6 +336,15 @@ add_changed(void)
     docs_store();
     docs_add("Patient", "changed", "\"name\":[{\"family\":\"Zhu\"}]");
     docs_delete("Patient", "gone");
+    docs_delete("DiagnosticReport", "dr2");
+    docs_add("MedicationRequest", "mr0", "\"status\":\"active\","
+             "\"intent\":\"order\",\"medicationReference\":{\"reference\":"
+             "\"Medication/med0\"}");
+    docs_add("MedicationRequest", "mr4", "\"status\":\"active\","
+             "\"intent\":\"order\",\"medicationReference\":{\"reference\":"
+             "\"#m\"},\"contained\":[{\"resourceType\":\"Medication\","
+             "\"id\":\"m\",\"code\":%s,\"status\":\"inactive\"}]",
+             codes[3]);
     docs_store();
 }
 
@@ -286,6 +357,7 @@ docs_populate(void)
     add_observations();
     add_care();
     add_knowledge();
+    add_containers();
     add_changed();
 }
 

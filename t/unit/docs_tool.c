@@ -109,7 +109,8 @@ docs_add(const char *type, const char *id, const char *format, ...)
                               HIE_STR(DOCS_BASE), pool, &d->relations, &err)
            != HIE_OK
         || hie_search_index(search, parsed, d->type, d->id,
-                            HIE_STR(DOCS_BASE), pool, &d->values, &err) != HIE_OK)
+                            HIE_STR(DOCS_BASE), pool, &d->values, &err)
+           != HIE_OK)
     {
         fail_msg("%.*s: %s", HIE_PRISTR(d->body), err.detail);
     }
@@ -164,7 +165,8 @@ learn_rids(void)
     doc_t     *d;
     int        i;
 
-    res = PQexec(admin, "SELECT type, id, rid FROM hie.resource");
+    res = PQexec(admin, "SELECT type, id, rid FROM hie.resource"
+                 " WHERE owner IS NULL");
     assert_int_equal(PQresultStatus(res), PGRES_TUPLES_OK);
     for (i = 0; i < PQntuples(res); i++) {
         d = docs_find(PQgetvalue(res, i, 0), PQgetvalue(res, i, 1));
@@ -354,6 +356,42 @@ leads(const hie_chain_t *c, const doc_t *from, const doc_t *to)
 }
 
 
+/* What a document contains, as one that is as visible. */
+static doc_t
+contained(const doc_t *d, int i)
+{
+    const hie_search_contained_t  *c = &d->values.contained[i];
+    hie_str_t                      name = { c->type_name.ptr + 1,
+                                            c->type_name.len - 1 };
+
+    assert_int_equal(c->type_name.ptr[0], '#');
+    assert_int_equal(c->key, hie_search_resource_key(c->type_name, c->id));
+    return (doc_t) {
+        .type = hie_type_find(name), .key = c->key, .deleted = d->deleted,
+        .relations = d->relations, .values = c->values, .contained = true
+    };
+}
+
+
+static bool
+leads_into(const doc_t *from, const hie_chain_t *chain, const doc_t *d,
+           const hie_visible_t *v)
+{
+    doc_t  there;
+    int    i;
+
+    for (i = 0; i < d->values.n_contained; i++) {
+        there = contained(d, i);
+        if (there.type == chain->type && refers(from, chain->param, &there)
+            && docs_meet(&there, chain->criteria, v))
+        {
+            return true;
+        }
+    }
+    return false;
+}
+
+
 static bool
 meets_chain(const doc_t *d, const hie_criterion_t *c, const hie_chain_t *chain,
             const hie_visible_t *v)
@@ -365,9 +403,15 @@ meets_chain(const doc_t *d, const hie_criterion_t *c, const hie_chain_t *chain,
                && docs_meet(d, chain->criteria, v);
     }
     for (i = 0; i < n_docs; i++) {
+        if (c->kind == HIE_CRITERION_CHAIN && docs_visible(&docs[i], v)
+            && leads_into(d, chain, &docs[i], v))
+        {
+            return true;
+        }
         if (docs[i].type == chain->type && docs_visible(&docs[i], v)
             && (c->kind == HIE_CRITERION_CHAIN ? leads(chain, d, &docs[i])
-                                               : leads(chain, &docs[i], d))
+                : docs_refers(&docs[i], chain->param,
+                              chain->canonical && !d->contained, d))
             && docs_meet(&docs[i], chain->criteria, v))
         {
             return true;
@@ -398,6 +442,11 @@ meets_one(const doc_t *d, const hie_criterion_t *c, const hie_visible_t *v)
             meets = has_words(d, &c->texts[i]);
         }
         return meets != c->negate;
+    case HIE_CRITERION_UPDATED:
+        if (d->contained) {
+            return c->negate;
+        }
+        /* fall through */
     default:
         meets = hie_search_meets(&d->values, &d->row, &alone, &known);
         assert_true(known);

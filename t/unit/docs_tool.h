@@ -20,6 +20,7 @@ typedef struct {
     int64_t              version;
     bool                 stored;
     bool                 deleted;
+    bool                 contained;    /* in another one: none of docs */
     hie_str_t            body;
     hie_relations_t      relations;
     hie_search_values_t  values;

@@ -302,19 +302,21 @@ has_token(const hie_search_values_t *x, uint64_t key)
 }
 
 
-/* By this parameter, with its token. */
+/* By this parameter, with its token, or that of the one that has it. */
 static bool
 refers(const hie_search_values_t *x, const char *type, const char *code,
        uint64_t target)
 {
     int       i;
     uint32_t  param = hie_search_param_key(type, code);
+    uint32_t  token = hie_search_param(search, hie_type_find(hie_str(type)),
+                                       hie_str(code))->token_key;
 
     for (i = 0; i < x->n_references; i++) {
         if (x->references[i].param == param
             && x->references[i].target == target)
         {
-            return has_token(x, hie_search_reference_key(param, target));
+            return has_token(x, hie_search_reference_key(token, target));
         }
     }
     return false;

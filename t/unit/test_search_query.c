@@ -341,7 +341,8 @@ values_of(const char *json, hie_search_values_t *x)
                      HIE_OK);
     type = hie_doc_get(d, 0, "resourceType", pool);
     assert_int_equal(hie_search_index(search, d, hie_type_find(type),
-                                      HIE_STR("1"), HIE_STR(""), pool, x, &err), HIE_OK);
+                                      HIE_STR("1"), HIE_STR(""), pool, x,
+                                      &err), HIE_OK);
 }
 
 

@@ -162,6 +162,7 @@ test_privileges(void **state)
         "DELETE FROM hie.resource",
         "UPDATE hie.resource SET rid = 1",
         "UPDATE hie.resource SET id = 'x'",
+        "UPDATE hie.resource SET owner = NULL",
         "TRUNCATE hie.resource",
         "UPDATE hie.resource_history SET version = 9",
         "DELETE FROM hie.resource_history",

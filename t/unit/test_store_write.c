@@ -269,6 +269,211 @@ test_many(void **state)
 }
 
 
+/*
+ * What is contained.
+ */
+
+/* A row that contains `n` others, "a", "b", …, each with a token and a string.
+ * Ids of tests differ: the store remembers which terms are there. */
+static hie_put_t
+container(const char *id, int64_t version, const char *patient, int n)
+{
+    hie_put_t                put = make_put("List", id, version, "{}", patient,
+                                            "of-list", "outer");
+    hie_search_values_t     *v = put_values(&put);
+    hie_search_contained_t  *c;
+    int                      i;
+
+    put.relations->care_from = INT64_C(1600000000000000);
+    put.relations->care_until = INT64_C(1700000000000000);
+    v->n_contained = n;
+    v->contained = apr_pcalloc(pool, sizeof(*c) * (size_t) (n + 1));
+    for (i = 0; i < n; i++) {
+        c = &v->contained[i];
+        c->type_name = HIE_STR("#Basic");
+        c->id = hie_str(apr_psprintf(pool, "List/%s#%c", id, 'a' + i));
+        c->key = hie_search_resource_key(c->type_name, c->id);
+        c->values = *make_put("Basic", "x", 1, "{}", NULL,
+                              apr_psprintf(pool, "%s#%c%d", id, 'a' + i,
+                                           (int) version),
+                              apr_psprintf(pool, "%c%d", 'a' + i,
+                                           (int) version)).values;
+        c->values.n_terms = 1;
+        c->values.terms = apr_palloc(pool, sizeof(*c->values.terms));
+        c->values.terms[0] = (hie_search_term_t) {
+            c->values.tokens[0], 77, HIE_STR("said")
+        };
+    }
+    return put;
+}
+
+
+/* Rows that are contained, and have the token and the string of the version. */
+static long
+contained_of(const char *id, int64_t version)
+{
+    return count("resource r JOIN hie.resource_string s USING (rid)",
+                 apr_psprintf(pool, "r.type = '#Basic' AND NOT r.deleted"
+                     " AND r.body = '' AND r.owner = %" APR_INT64_T_FMT
+                     " AND s.value = right(r.id, 1) || '%d'"
+                     " AND cardinality(r.tokens) = 1 AND EXISTS (SELECT"
+                     " FROM hie.term t WHERE t.key = r.tokens[1]"
+                     " AND t.value = 'said') AND EXISTS (SELECT"
+                     " FROM hie.resource o WHERE o.key = r.owner"
+                     " AND o.id = '%s' AND o.patients = r.patients"
+                     " AND o.care_from = r.care_from"
+                     " AND o.care_until = r.care_until"
+                     " AND o.version = r.version)",
+                     (apr_int64_t) hie_search_resource_key(
+                         HIE_STR("List"), hie_str(id)), (int) version, id));
+}
+
+
+static void
+put_container(const char *id, int64_t version, const char *patient, int n)
+{
+    hie_put_t  put = container(id, version, patient, n);
+
+    assert_int_equal(put_rows(store, &put, 1), HIE_OK);
+}
+
+
+static void
+test_contained(void **state)
+{
+    hie_put_t           puts[3];
+    hie_store_status_t  status;
+
+    puts[0] = container("l", 1, "p", 2);
+    puts[1] = make_put("Basic", "b", 1, "{}", NULL, NULL, NULL);
+    puts[2] = container("k", 1, NULL, 1);
+    assert_int_equal(put_rows(store, puts, 3), HIE_OK);
+    assert_int_equal(contained_of("l", 1), 2);
+    assert_int_equal(contained_of("k", 1), 1);
+    assert_int_equal(count("resource", "owner IS NULL"), 3);
+    assert_int_equal(hie_store_status(store, NODE, &status, NULL), HIE_OK);
+    assert_int_equal(status.resources, 3);
+
+    /* more, fewer, of another patient, none */
+    put_container("l", 2, "p", 3);
+    assert_int_equal(contained_of("l", 2), 3);
+    assert_int_equal(contained_of("k", 1), 1);
+    put_container("l", 3, "q", 1);
+    assert_int_equal(contained_of("l", 3), 1);
+    assert_int_equal(count("resource_string", "true"), 4);
+    assert_int_equal(count("resource", "type = '#Basic' AND deleted"
+                           " AND tokens = '{}'"), 2);
+    put_one("List", "l", 4, "{}", NULL, NULL, NULL);
+    assert_int_equal(count("resource", "type = '#Basic' AND NOT deleted"), 1);
+
+    /* deleted, and once more */
+    put_container("l", 5, "p", 3);
+    assert_int_equal(contained_of("l", 5), 3);
+    put_one("List", "l", 6, "", NULL, NULL, NULL);
+    assert_int_equal(count("resource", "type = '#Basic' AND NOT deleted"), 1);
+    assert_int_equal(count("resource_string", "true"), 2);
+    put_container("l", 7, "q", 2);
+    assert_int_equal(contained_of("l", 7), 2);
+    assert_int_equal(count("resource", "type = '#Basic'"), 4);
+    assert_int_equal(count("resource_history", "type LIKE '#%'"), 0);
+}
+
+
+/* Together with all else that a list may have. */
+static void
+test_contained_in_lists(void **state)
+{
+    hie_put_t  puts[3] = {
+        container("new", 1, "p", 3), container("old", 2, "q", 2),
+        container("gone", 2, "p", 0)
+    };
+
+    put_container("old", 1, "p", 3);
+    put_container("gone", 1, "p", 3);
+    puts[2].body = HIE_STR("");
+    assert_int_equal(put_rows(store, puts, 3), HIE_OK);
+    assert_int_equal(contained_of("new", 1), 3);
+    assert_int_equal(contained_of("old", 2), 2);
+    assert_int_equal(count("resource", "owner IS NOT NULL AND NOT deleted"),
+                     5);
+
+    /* one of them fails, and all with it */
+    puts[0] = container("new", 2, "p", 1);
+    puts[1] = container("old", 2, "p", 1);
+    assert_int_equal(put_rows(store, puts, 2), HIE_CONFLICT);
+    assert_int_equal(contained_of("new", 1), 3);
+    assert_int_equal(contained_of("old", 2), 2);
+
+    /* a row that is no container's under the key */
+    sql(apr_psprintf(pool, "UPDATE hie.resource SET owner = 7 WHERE key = %"
+                     APR_INT64_T_FMT, (apr_int64_t) hie_search_resource_key(
+                         HIE_STR("#Basic"), HIE_STR("List/new#a"))));
+    puts[0] = container("new", 2, "p", 1);
+    assert_int_equal(put_rows(store, puts, 1), HIE_CONFLICT);
+}
+
+
+static hie_walked_t
+walk(hie_store_tx_t *tx, const char *type, bool contained, int64_t after,
+     int max)
+{
+    hie_walked_t  out;
+    hie_walk_t    w = {
+        .type = hie_str(type), .contained = contained, .after = after,
+        .last = INT64_MAX, .max = max
+    };
+
+    assert_int_equal(hie_store_walk(tx, &w, &out, NULL), HIE_OK);
+    return out;
+}
+
+
+/* Of contained ones the containers are walked to, each once for a lot. */
+static void
+test_contained_indexed_again(void **state)
+{
+    hie_put_t        puts[2];
+    hie_walk_t       all_of = { .type = HIE_STR("Basic"), .contained = true };
+    hie_walked_t     w;
+    hie_store_tx_t  *tx;
+    int64_t          left;
+
+    put_container("m", 1, "p", 2);
+    put_one("Basic", "b", 1, "{}", NULL, NULL, NULL);
+    put_container("n", 1, NULL, 3);
+    assert_int_equal(hie_store_left(store, &all_of, &left, NULL), HIE_OK);
+    assert_int_equal(left, 3);
+
+    assert_int_equal(hie_store_begin(store, pool, &tx, NULL), HIE_OK);
+    w = walk(tx, "Basic", false, 0, 9);
+    assert_int_equal(w.places, 1);
+    assert_int_equal(w.n, 1);
+    assert_true(hie_str_eqz(w.rows[0].id, "b"));
+    w = walk(tx, "Basic", true, 0, 9);
+    assert_int_equal(w.places, 6);
+    assert_int_equal(w.n, 3);
+    w = walk(tx, "Basic", true, 0, 2);
+    assert_int_equal(w.places, 2);
+    assert_int_equal(w.n, 1);
+    assert_true(hie_str_eqz(w.rows[0].type, "List"));
+    assert_true(hie_str_eqz(w.rows[0].id, "m"));
+    w = walk(tx, "Basic", true, w.place, 2);
+    assert_int_equal(w.places, 2);
+    assert_int_equal(w.n, 2);
+    w = walk(tx, "Basic", true, w.place, 9);
+    assert_int_equal(w.places, 2);
+    assert_int_equal(walk(tx, "Basic", true, w.place, 9).places, 0);
+
+    puts[0] = container("m", 1, "p", 1);
+    puts[1] = container("n", 1, NULL, 4);
+    assert_int_equal(hie_store_reindex(tx, puts, 2, NULL), HIE_OK);
+    assert_int_equal(hie_store_commit(tx, NULL), HIE_OK);
+    assert_int_equal(contained_of("m", 1), 1);
+    assert_int_equal(contained_of("n", 1), 4);
+    assert_int_equal(count("resource_string", "true"), 7);
+}
+
+
 /* As PostgreSQL reads the text. */
 static void
 test_numeric(void **state)
@@ -593,7 +798,9 @@ main(void)
 {
     const struct CMUnitTest  tests[] = {
         TEST(test_fresh), TEST(test_create), TEST(test_update_and_delete),
-        TEST(test_many), TEST(test_numeric), TEST(test_words),
+        TEST(test_many), TEST(test_contained), TEST(test_contained_in_lists),
+        TEST(test_contained_indexed_again),
+        TEST(test_numeric), TEST(test_words),
         TEST(test_word_signs), TEST(test_word_limits), TEST(test_no_full_text),
         TEST(test_terms), TEST(test_terms_after_loss), TEST(test_incomplete)
     };
