@@ -21,7 +21,7 @@ LARGE = 10000                    # rows of a table
 MANY = 2500                      # of 10,000 observations
 
 stand = own_stand("search_plans")
-drawn = {}
+drawn, claims = {}, {}
 
 
 def prepare():
@@ -29,6 +29,10 @@ def prepare():
     plans.prepare(stand)
     population = Population()
     population.load(stand, 1)
+    for person in population.people:
+        for r in person:
+            if r["resourceType"] == "ExplanationOfBenefit":
+                claims[Population.id(r["id"], 0)] = r
     for server in SERVERS:
         stand.begin(stand.server(server))
     drawn.update(queries(
@@ -78,6 +82,47 @@ def case(shape):
 
 for one in SHAPES:
     case(one)
+
+
+def into_contained():
+    """Chains into what is contained, and what they lead to, by hand."""
+    def coverage(r):
+        return next(c for c in r["contained"]
+                    if c["resourceType"] == "Coverage")
+
+    def ids(test):
+        return sorted(i for i, r in claims.items() if test(coverage(r)))
+
+    someone = next(iter(claims.values()))["patient"]["reference"]
+    someone = Population.id(someone, 0)
+    return {
+        "coverage.type:text=dual": ids(
+            lambda c: c["type"]["text"].startswith("dual")),
+        "coverage.type:text=no_ins&status=active": ids(
+            lambda c: c["type"]["text"].startswith("no_ins")),
+        f"patient={someone}&coverage.status=active": ids(
+            lambda c: Population.id(c["beneficiary"]["reference"], 0)
+            == someone),
+        f"coverage.beneficiary._id={someone.split('/')[1]}": ids(
+            lambda c: Population.id(c["beneficiary"]["reference"], 0)
+            == someone)}
+
+
+@both("chains into what is contained", compare=False)
+def _(s):
+    ready()
+    sizes = plans.sizes(stand)
+    with plans.Recorder(stand) as recorder:
+        for query, wanted in into_contained().items():
+            path = f"/ExplanationOfBenefit?{query}&_count=1000"
+            check(wanted and len(wanted) < 200, f"{query}: {len(wanted)}")
+            found = []
+            made = recorder.of(lambda: found.extend(
+                e["resource"]["id"] for e in get(s, path).get("entry", [])))
+            equal(sorted(found), wanted, query)
+            equal(plans.scanned(made, sizes, LARGE), [], query)
+            rows = plans.looked_at(made)
+            check(rows <= MANY, f"{query}: {rows} rows looked at")
 
 
 @both("no table is read as a whole, not many rows are looked at",

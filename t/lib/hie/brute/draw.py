@@ -9,6 +9,7 @@ from fractions import Fraction
 
 from . import definitions, ranges, units
 from .match import PREFIXES, UCUM, Reading, Wrong
+from .search import key_of
 from .text import escaped, normal, plain, stripped
 
 # Not of an element, or of a kind of their own; phonetic is as a server likes.
@@ -66,7 +67,7 @@ class Drawer:
                                         for r in self.lists[type_])]
 
     def referring(self):
-        """{(type, id): [(parameter, the resource that refers to it)]}"""
+        """{key_of: [(parameter, the resource that refers to it)]}"""
         out = {}
         for type_ in self.types:
             for p in self.used[type_]:
@@ -79,8 +80,8 @@ class Drawer:
         return out
 
     def there(self, resource, parameter, ref):
-        if ref.canonical:
-            return [(r["resourceType"], r["id"]) for r in self.store.led_to(
+        if ref.canonical or ref.inside:
+            return [key_of(r) for r in self.store.led_to(
                 resource, parameter, ref, Reading())]
         return [ref.local] if ref.local and not ref.carried \
             and parameter.leads_to(ref.local[0]) else []
@@ -187,6 +188,8 @@ class Drawer:
             if parameter.leads_to(type_):
                 forms.append((type_, id_))
             return self.one(*forms)
+        if ref.inside:
+            return None, escaped(ref.url or "#" + ref.contained)
         if ref.canonical:
             return None, escaped(self.one(ref.url, ref.url,
                                           ref.url.split("|")[0]))
@@ -338,7 +341,6 @@ class Drawer:
         """A reference parameter, and what it leads to from a resource."""
         ways = [(p, t) for p in self.used[type_] if p.kind == "reference"
                 for ref in self.store.values(resource, p).values
-                if not ref.contained
                 for t in self.store.led_to(resource, p, ref, Reading())
                 if t["resourceType"] in self.types
                 and p.leads_to(t["resourceType"])]
@@ -360,7 +362,7 @@ class Drawer:
 
     def has(self, type_, depth, resource=None):
         resource = resource or self.one(*self.lists[type_])
-        ways = self.referred.get((type_, resource["id"]))
+        ways = self.referred.get(key_of(resource))
         if not ways:
             return self.plain(type_, resource)
         parameter, source = self.one(*ways)
@@ -464,7 +466,7 @@ class Drawer:
                 ways.append(("_include", f"{type_}:{p.code}"))
                 ways += [("_include", f"{type_}:{p.code}:{t}")
                          for t in p.targets[:3]]
-        back = sorted({(p.type, p.code) for (t, _), found in
+        back = sorted({(p.type, p.code) for (t, *_), found in
                        self.referred.items() if t == type_
                        for p, _ in found})
         ways += [("_revinclude", f"{t}:{c}") for t, c in back]

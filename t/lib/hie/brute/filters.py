@@ -144,7 +144,7 @@ class Parser:
         if there:
             raise Wrong(path)
         if code == "_id":
-            return lambda r: r["id"] == value
+            return self.store.criterion(type_, "_id", value, self.reading)
         test = comparison(parameter, operator, value, self.reading)
         return lambda r: test(self.store.values(r, parameter))
 

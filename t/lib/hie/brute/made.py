@@ -369,8 +369,23 @@ class Maker:
             content["subject"] = {"reference": "#p"}
             content["contained"] = [
                 {"resourceType": "Patient", "id": "p", "name": [self.name()],
-                 "gender": "male", "managingOrganization":
-                 {"reference": "Organization/organization-1"}}]
+                 "gender": self.one("male", "female"),
+                 "birthDate": self.date(), "managingOrganization": self.one(
+                     self.link("Organization"), {"reference": "#o"})},
+                {"resourceType": "Organization", "id": "o",
+                 "name": self.one(*WORDS)}]
+            if content["contained"][0]["managingOrganization"] != {
+                    "reference": "#o"}:
+                content["contained"].pop()
+        elif self.often(0.15):
+            content["hasMember"] = [{"reference": "#m"}]
+            content["contained"] = [
+                {"resourceType": "Observation", "id": "m", "status": "final",
+                 "code": self.concept(code, LOINC), "derivedFrom": [
+                     {"reference": "#"}]} | self.effective() | self.value()]
+            subject = self.link("Patient")
+            if subject:
+                content["contained"][0]["subject"] = subject
         content |= self.effective() | self.value()
         if self.often(0.1):
             content["extension"] = [
@@ -416,9 +431,19 @@ class Maker:
             content["medicationReference"] = self.link("Medication")
         elif kind < 0.6:
             content["medicationReference"] = {"reference": "#m"}
+            maker = self.one(None, {"reference": "#o"},
+                             self.link("Organization"))
             content["contained"] = [
                 {"resourceType": "Medication", "id": "m",
-                 "code": self.concept(("aspirin", "insulin"))}]
+                 "code": self.concept(("aspirin", "insulin")),
+                 "batch": {"lotNumber": self.one("Ab1", "aB1", "XYZ"),
+                           "expirationDate": self.date()},
+                 **({"manufacturer": maker} if maker else {})}]
+            if maker == {"reference": "#o"}:
+                content["contained"].append(
+                    {"resourceType": "Organization", "id": "o",
+                     "name": self.one(*FAMILIES, *WORDS),
+                     "partOf": {"reference": "Organization/organization-1"}})
         else:
             content["medicationCodeableConcept"] = self.concept(
                 ("aspirin", "insulin"))
@@ -585,11 +610,17 @@ class Maker:
             "derivedFrom": n > 1 and ["http://example.org/q|1"] or None})
 
     def answers(self):
+        own = self.often(0.3)
         self.add("QuestionnaireResponse", {
             "identifier": self.identifier(), "status": "completed",
-            "questionnaire": self.one("http://example.org/q|1",
-                                      "http://example.org/q|2",
-                                      "http://example.org/r"),
+            "questionnaire": "#q" if own else self.one(
+                "http://example.org/q|1", "http://example.org/q|2",
+                "http://example.org/r"),
+            "contained": own and [
+                {"resourceType": "Questionnaire", "id": "q",
+                 "status": self.one("draft", "active"),
+                 "title": self.one(*WORDS), "url": "http://example.org/q",
+                 "date": self.date()}] or None,
             "subject": self.subject(), "authored": self.date_time(),
             "author": self.link("Practitioner", share=0.5)})
 

@@ -3,7 +3,7 @@
 from . import definitions, filters, match, ranges, units
 from .match import UCUM, Wrong
 from .text import normal
-from .values import contained, values
+from .values import Contained, contained, values
 
 # Parameters that say what comes back, not what is found.
 RESULT = ("_sort", "_count", "_include", "_include:iterate", "_revinclude",
@@ -22,7 +22,10 @@ class Answer:
 
 
 def key_of(resource):
-    return resource["resourceType"], resource["id"]
+    """(type, id); of what is contained, that of its container too."""
+    key = resource["resourceType"], resource["id"]
+    return key if not isinstance(resource, Contained) \
+        else key + key_of(resource.container)
 
 
 def without_version(canonical):
@@ -35,7 +38,7 @@ class Store:
     def __init__(self, bases=(), updated=None):
         self.bases, self.types = tuple(bases), {}
         self.updated, self.known = updated, {}
-        self.by_url = {}
+        self.by_url, self.inside = {}, {}
 
     def add(self, resource):
         if self.updated:
@@ -78,7 +81,9 @@ class Store:
             return self.chain(parameter, modifier, reading, lambda t:
                               self.criterion(t, rest, value, reading))
         if code == "_id":
-            return lambda r: r["id"] in value.split(",")
+            # the id of what is contained is not that of a resource
+            return lambda r: (not isinstance(r, Contained)
+                              and r["id"] in value.split(","))
         test = match.criterion(parameter, modifier or None, value, reading)
         return lambda r: test(self.values(r, parameter))
 
@@ -100,10 +105,6 @@ class Store:
 
         def meets(resource):
             for ref in self.values(resource, parameter).values:
-                # R4 section 3.1.1.5.5: contained resources are not found by
-                # a search; of chains into them it says nothing
-                if ref.contained and reading.of("contained", (False, True)):
-                    continue
                 for target in self.led_to(resource, parameter, ref, reading):
                     test = tests.get(target["resourceType"])
                     if test and test(target):
@@ -117,7 +118,7 @@ class Store:
     def led_to(self, resource, parameter, ref, reading):
         """What a reference leads to: contained, by its name, or by its
         canonical URL."""
-        if ref.canonical:
+        if ref.canonical and not ref.inside:
             return [r for r in self.by_url.get(without_version(ref.url), ())
                     if parameter.leads_to(r["resourceType"])
                     and self.is_version(r, ref, reading)]
@@ -135,8 +136,13 @@ class Store:
 
     def target(self, resource, ref):
         """What a reference that is no canonical leads to."""
-        if ref.contained:
-            return contained(resource, ref.contained)
+        if ref.inside:
+            # one and the same each time, for what is known of it
+            container = getattr(resource, "container", resource)
+            key = id(container), ref.contained
+            if key not in self.inside:
+                self.inside[key] = contained(container, ref.contained)
+            return self.inside[key]
         return self.get(*ref.local) if ref.local else None
 
     def reverse(self, type_, name, value, reading):
@@ -152,9 +158,8 @@ class Store:
         referred = {key_of(target)
                     for r in self.types.get(source, {}).values() if test(r)
                     for ref in self.values(r, parameter).values
-                    if not ref.contained
                     for target in self.led_to(r, parameter, ref, reading)}
-        return lambda r: (type_, r["id"]) in referred
+        return lambda r: key_of(r) in referred
 
     # A search
 
@@ -192,7 +197,7 @@ class Store:
             c for c, p in known.items() if p.kind == "reference"]
         for c in codes:
             for ref in self.values(resource, known[c]).values:
-                if not ref.contained and (urls or not ref.canonical):
+                if not ref.inside and (urls or not ref.canonical):
                     for r in self.led_to(resource, known[c], ref, reading):
                         if type_ in ("", r["resourceType"]):
                             yield key_of(r)
@@ -260,7 +265,7 @@ class Store:
         parameter = self.parameter(resource["resourceType"], head)
         there = [self.target(resource, ref) for ref in
                  self.values(resource, parameter).values
-                 if not ref.contained and not ref.carried]
+                 if not ref.carried]
         places = [self.place_by(t, code, down) for t in there
                   if t and type_ in ("", t["resourceType"])]
         return [max(e) if down else min(e) for e in zip(*filter(None, places))]
@@ -290,7 +295,7 @@ class Store:
         elif kind == "reference":
             ends = [[without_version(r.url) for r in found if r.canonical]
                     or ["/".join(r.local) for r in found
-                        if not r.contained and not r.carried
+                        if not r.inside and not r.carried
                         and self.target(resource, r)]]
         else:
             raise Wrong(f"no order by {parameter}")

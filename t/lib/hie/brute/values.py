@@ -56,8 +56,8 @@ class Token:
 
 class Reference:
     """`local`: (type, id) of our own. `url`: as it is written, without the
-    version. `contained`: the id within the resource. `carried`: it is no
-    reference but the resource itself."""
+    version. `contained`: the id within the resource, empty of itself.
+    `carried`: it is no reference but the resource itself."""
 
     def __init__(self, url=None, local=None, version=None, identifier=None,
                  contained=None, display=None, canonical=False,
@@ -66,6 +66,11 @@ class Reference:
         self.identifier, self.contained = identifier, contained
         self.display, self.canonical = display, canonical
         self.carried = carried
+
+    @property
+    def inside(self):
+        """Whether it stays within the resource."""
+        return self.contained is not None
 
 
 class Quantity:
@@ -142,7 +147,8 @@ def split_reference(text, bases):
 def references(item, bases):
     v = item.value
     if isinstance(v, str):
-        return [Reference(url=v, canonical=True)]
+        return [Reference(url=v, canonical=True, contained=v[1:] if
+                          v.startswith("#") else None)]
     if "resourceType" in v:
         local = (v["resourceType"], v["id"]) if "id" in v else None
         return [Reference(local and "/".join(local), local, carried=True)]
@@ -306,10 +312,21 @@ def values(resource, parameter, bases=()):
     return found
 
 
-def contained(resource, id_):
-    """The contained resource as one that can be evaluated: what it refers to
+class Contained(dict):
+    """A contained resource as one that can be evaluated: what it refers to
     by # stands in its container."""
-    for c in resource.get("contained", []):
+
+    def __init__(self, resource, container):
+        super().__init__(resource | {"contained": container["contained"]})
+        self.container = container
+
+
+def contained(resource, id_):
+    """What "#id" means in a resource, contained or not."""
+    container = getattr(resource, "container", resource)
+    if not id_:
+        return container
+    for c in container.get("contained", []):
         if c.get("id") == id_:
-            return c | {"contained": resource["contained"]}
+            return Contained(c, container)
     return None
