@@ -183,6 +183,7 @@ look_at_values(const hie_search_values_t *x)
 static void
 resource(hie_search_t *s, hie_str_t json, apr_pool_t *pool)
 {
+    int                   i;
     hie_rc_t              rc;
     hie_str_t             name;
     hie_doc_t            *d;
@@ -201,6 +202,13 @@ resource(hie_search_t *s, hie_str_t json, apr_pool_t *pool)
     require(rc == HIE_OK || err.detail[0] != '\0');
     if (rc == HIE_OK) {
         look_at_values(&x);
+        require(x.n_contained <= HIE_SEARCH_CONTAINED_MAX);
+    }
+
+    for (i = 0; rc == HIE_OK && i < x.n_contained; i++) {
+        look_at_values(&x.contained[i].values);
+        require(x.contained[i].type_name.ptr[0] == '#'
+                && x.contained[i].values.n_contained == 0);
     }
 
     if (type == HIE_TYPE_SearchParameter) {
