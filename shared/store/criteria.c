@@ -9,9 +9,6 @@
 #include <apr_strings.h>
 
 
-/* A condition that stands so is evaluated on each row. */
-#define BY_NO_INDEX  " IS TRUE"
-
 /* Kilometres, and how long a degree of latitude is at least. */
 #define EARTH_RADIUS    6371008.8
 #define DEGREE_METRES   110574.0
@@ -94,7 +91,7 @@ add_id_keys(hie_find_t *w, const hie_criterion_t *c,
     hie_buf_addf(&w->sql, "%s.key = ANY ($%d::bigint[]) AND (", alias,
                  hie_find_keys(w, keys, n));
     add_ids(w, c, alias);
-    hie_buf_addz(&w->sql, ")" BY_NO_INDEX);
+    hie_buf_addz(&w->sql, ")" HIE_BY_NO_INDEX);
 }
 
 
@@ -229,7 +226,8 @@ add_near(hie_find_t *w, const hie_near_t *p)
     hie_buf_addf(&w->sql, "SELECT d.rid FROM hie.resource_number d"
         " CROSS JOIN LATERAL (SELECT e.low_float AS low"
         " FROM hie.resource_number e"
-        " WHERE e.rid = d.rid AND e.slot = d.slot AND e.code = %d"
+        " WHERE e.rid = d.rid AND (e.slot = d.slot AND e.code = %d)"
+        HIE_BY_NO_INDEX
         " OFFSET 0) e WHERE d.slot = $%d::bigint AND d.code = %d"
         " AND d.low_float >= $%d::text::float8 - $%d::text::float8"
         " AND d.low_float <= $%d::text::float8 + $%d::text::float8",
@@ -660,18 +658,18 @@ positive(hie_find_t *w, const hie_criterion_t *c, const char *alias)
     case HIE_CRITERION_TOKENS:
         hie_buf_addc(&w->sql, '(');
         add_tokens(w, c, alias);
-        hie_buf_addz(&w->sql, ")" BY_NO_INDEX);
+        hie_buf_addz(&w->sql, ")" HIE_BY_NO_INDEX);
         break;
     case HIE_CRITERION_IDS:
         hie_buf_addc(&w->sql, '(');
         add_ids(w, c, alias);
-        hie_buf_addz(&w->sql, ")" BY_NO_INDEX);
+        hie_buf_addz(&w->sql, ")" HIE_BY_NO_INDEX);
         break;
     case HIE_CRITERION_UPDATED:
         hie_buf_addc(&w->sql, '(');
         add_updated(w, c, alias);
         add_not_contained(w, alias);
-        hie_buf_addz(&w->sql, ")" BY_NO_INDEX);
+        hie_buf_addz(&w->sql, ")" HIE_BY_NO_INDEX);
         break;
     case HIE_CRITERION_PRESENT:
         add_present(w, c, alias);
@@ -679,7 +677,7 @@ positive(hie_find_t *w, const hie_criterion_t *c, const char *alias)
     case HIE_CRITERION_TERMS:
         hie_buf_addf(&w->sql, "(%s.tokens && ARRAY(", alias);
         hie_criterion_terms(w, c);
-        hie_buf_addz(&w->sql, "))" BY_NO_INDEX);
+        hie_buf_addz(&w->sql, "))" HIE_BY_NO_INDEX);
         break;
     case HIE_CRITERION_TEXT:
     case HIE_CRITERION_NEAR:

@@ -20,6 +20,9 @@
 /* Rows that are cheap to fetch with their bodies and to sort. */
 #define HIE_FEW_ROWS  500
 
+/* A condition that stands so is evaluated on each row. */
+#define HIE_BY_NO_INDEX  " IS TRUE"
+
 typedef struct hie_frequencies_t  hie_frequencies_t;
 
 typedef struct {

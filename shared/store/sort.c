@@ -37,14 +37,15 @@ add_references(hie_find_t *w, const uint32_t *params, int n)
 }
 
 
+/* By rid alone: no order of an index leads to the least value sooner. */
 static void
 add_rows_value(hie_find_t *w, const hie_sort_t *s, const char *table,
                const char *low, const char *high, const char *alias)
 {
-    hie_buf_addf(&w->sql, "(SELECT %s FROM %s d WHERE d.rid = %s.rid AND ",
+    hie_buf_addf(&w->sql, "(SELECT %s FROM %s d WHERE d.rid = %s.rid AND (",
                  s->descending ? high : low, table, alias);
     add_slots(w, "d.slot", s->params, s->n);
-    hie_buf_addc(&w->sql, ')');
+    hie_buf_addz(&w->sql, ")" HIE_BY_NO_INDEX ")");
 }
 
 

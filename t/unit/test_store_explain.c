@@ -258,6 +258,42 @@ test_order_looked_up(void **state)
 }
 
 
+/* What a condition or an order asks of another table, it asks about one row:
+ * without statistics, too, by the index of rid, and not by one of values, of
+ * which all would be read for each row. */
+static void
+test_values_by_rid(void **state)
+{
+    static const char *const  texts[] = {
+        "Observation?status=final&date=ge2000&_sort=-date,_id",
+        "Observation?status=final&date=ge2000,ap2019&_sort=date,_id",
+        "Observation?status=final&value-quantity=gt1&_sort=value-quantity",
+        "Patient?gender=male&name:contains=a&_sort=family,-name"
+    };
+    static const char *const  others[] = {
+        "resource_date_low", "resource_date_high", "resource_date_long",
+        "resource_number_low", "resource_number_high", "resource_string_value"
+    };
+    size_t                    i, k;
+    asked_t                  *a;
+    const char               *plan;
+
+    keep_unknown();
+    docs_populate();
+    for (i = 0; i < sizeof(texts) / sizeof(texts[0]); i++) {
+        a = ask(texts[i], 10);
+        a->q.explain = true;
+        plan = hie_str_z(pool, find(a, &docs_seers[0]).plan);
+        assert_non_null(strstr(plan, "_rid\""));
+        for (k = 0; k < sizeof(others) / sizeof(others[0]); k++) {
+            if (strstr(plan, others[k]) != NULL) {
+                fail_msg("%s: %s\n%s", texts[i], others[k], plan);
+            }
+        }
+    }
+}
+
+
 /*
  * Explanations.
  */
@@ -455,7 +491,7 @@ main(void)
     const struct CMUnitTest  tests[] = {
         DOCS_TEST(test_plans_of_all), DOCS_TEST(test_plans_of_actor),
         DOCS_TEST(test_plans_with_permission), DOCS_TEST(test_plans_of_orders),
-        DOCS_TEST(test_order_looked_up),
+        DOCS_TEST(test_order_looked_up), DOCS_TEST(test_values_by_rid),
         DOCS_TEST(test_explanations), DOCS_TEST(test_totals),
         DOCS_TEST(test_estimates), DOCS_TEST(test_budget)
     };
