@@ -470,14 +470,62 @@ canonical_chain_condition(hie_find_t *w, const hie_chain_t *chain,
 }
 
 
+/* What it leads through is found once: an array that a parameter of the plan
+ * keeps, of which a hash table is made. An array that is not known yet is taken
+ * for a short one: PostgreSQL never thinks the table too large for memory, and
+ * evaluates the sub-select for each row instead. */
+static void
+once_by_key(hie_find_t *w, const hie_criterion_t *c, const char *alias)
+{
+    hie_buf_addf(&w->sql, "(%s.key IN (SELECT unnest(ARRAY(", alias);
+    add_has_keys(w, c);
+    hie_buf_addz(&w->sql, "))))" HIE_BY_NO_INDEX);
+}
+
+
+static void
+once_by_tokens(hie_find_t *w, const hie_criterion_t *c, const char *alias)
+{
+    hie_buf_addf(&w->sql, "EXISTS (SELECT FROM unnest(%s.tokens) AS k(key)"
+                 " WHERE (k.key IN (SELECT unnest(ARRAY(", alias);
+    if (c->kind == HIE_CRITERION_HAS) {
+        add_has_tokens(w, c);
+    } else {
+        add_chain_tokens(w, c);
+    }
+    hie_buf_addz(&w->sql, "))))" HIE_BY_NO_INDEX " OFFSET 0)");
+}
+
+
+static void
+once_condition(hie_find_t *w, const hie_criterion_t *c, const char *alias)
+{
+    if (c->kind == HIE_CRITERION_CHAIN) {
+        once_by_tokens(w, c, alias);
+        return;
+    }
+    if (!by_url(c)) {
+        once_by_key(w, c, alias);
+        return;
+    }
+    hie_buf_addf(&w->sql, "CASE WHEN %s.owner IS NULL THEN ", alias);
+    once_by_tokens(w, c, alias);
+    hie_buf_addz(&w->sql, " ELSE ");
+    once_by_key(w, c, alias);
+    hie_buf_addz(&w->sql, " END");
+}
+
+
 static void
 any_chain(hie_find_t *w, const hie_criterion_t *c, const char *alias)
 {
-    int  i;
+    const hie_checked_t  checked = w->checked;
+    int                  i;
 
     hie_buf_addc(&w->sql, '(');
     for (i = 0; i < c->n; i++) {
         hie_buf_addz(&w->sql, i > 0 ? " OR " : "");
+        w->checked = hie_once_behind(w, c, i, checked);
         if (by_url(c)) {
             (c->kind == HIE_CRITERION_HAS ? canonical_has_condition
              : canonical_chain_condition)(w, &c->chains[i], alias);
@@ -495,6 +543,7 @@ any_chain(hie_find_t *w, const hie_criterion_t *c, const char *alias)
             break;
         }
     }
+    w->checked = checked;
     hie_buf_addc(&w->sql, ')');
 }
 
@@ -688,7 +737,11 @@ positive(hie_find_t *w, const hie_criterion_t *c, const char *alias)
     case HIE_CRITERION_CHAIN:
     case HIE_CRITERION_HAS:
     case HIE_CRITERION_GROUP:
-        any_chain(w, c, alias);
+        if (hie_once_pays(w, c)) {
+            once_condition(w, c, alias);
+        } else {
+            any_chain(w, c, alias);
+        }
         break;
     default:
         hie_criterion_rows(w, c, alias);

@@ -209,7 +209,7 @@ hie_frequency_token(const hie_frequencies_t *f, uint64_t key)
     token_t         wanted = { key, 0 };
     const token_t  *t;
 
-    if (f == NULL || f->n_tokens == 0) {
+    if (!hie_frequency_any(f)) {
         return f != NULL ? f->rare : HIE_FEW_ROWS / 10;
     }
     t = bsearch(&wanted, f->tokens, (size_t) f->n_tokens, sizeof(wanted),
@@ -221,11 +221,18 @@ hie_frequency_token(const hie_frequencies_t *f, uint64_t key)
 
 
 bool
+hie_frequency_any(const hie_frequencies_t *f)
+{
+    return f != NULL && f->n_tokens > 0;
+}
+
+
+bool
 hie_frequency_knows(const hie_frequencies_t *f, uint64_t key)
 {
     token_t  wanted = { key, 0 };
 
-    return f != NULL && f->n_tokens > 0
+    return hie_frequency_any(f)
            && bsearch(&wanted, f->tokens, (size_t) f->n_tokens,
                       sizeof(wanted), compare_tokens) != NULL;
 }

@@ -257,12 +257,11 @@ leads_to_places(const hie_criterion_t *c)
 }
 
 
-/* What it costs to fill a page from the places that one of them leads to, in
- * their order: they are read and sorted, and rows are looked at until enough
- * of them meet all others. */
+/* Of the places that one of them leads to, in their order, so many are looked
+ * at until a page of rows meets all others. */
 static double
-cost_in_order(const hie_find_t *w, const hie_find_types_t *types,
-              const hie_criteria_t *c, int lead, double rows)
+places_of_page(const hie_find_t *w, const hie_find_types_t *types,
+               const hie_criteria_t *c, int lead, double rows)
 {
     double  places = estimate(w, types, &c->criteria[lead], rows);
     double  share = 1;
@@ -274,8 +273,17 @@ cost_in_order(const hie_find_t *w, const hie_find_types_t *types,
             share /= is_known(w, &c->criteria[i]) ? 1 : GUESS;
         }
     }
-    return places * PLACE_COST
-           + fmin(places, (w->query->count + 1) / fmax(share, 1e-9));
+    return fmin(places, (w->query->count + 1) / fmax(share, 1e-9));
+}
+
+
+/* What it costs to fill a page so: all places are read and sorted. */
+static double
+cost_in_order(const hie_find_t *w, const hie_find_types_t *types,
+              const hie_criteria_t *c, int lead, double rows)
+{
+    return estimate(w, types, &c->criteria[lead], rows) * PLACE_COST
+           + places_of_page(w, types, c, lead, rows);
 }
 
 
@@ -306,6 +314,39 @@ leader(const hie_find_t *w, const hie_find_types_t *types,
         }
     }
     return which;
+}
+
+
+int
+hie_find_leader(const hie_find_t *w, const hie_find_types_t *types,
+                const hie_criteria_t *c, double *rows)
+{
+    int  lead = c != NULL ? leader(w, types, c, false) : -1;
+
+    *rows = rows_of(w, types);
+    if (lead >= 0) {
+        *rows = estimate(w, types, &c->criteria[lead], *rows);
+    }
+    return lead;
+}
+
+
+/* The rows that this leads to, all of which are checked: as many as it may be,
+ * since checking too many in a way that is meant for few is what takes long.
+ * Before there are statistics nothing is known, but for ids. */
+static hie_checked_t
+checked_behind(const hie_find_t *w, const hie_find_types_t *types,
+               const hie_criterion_t *lead, double led_to)
+{
+    double  rows = rows_of(w, types);
+
+    if (lead != NULL && lead->kind == HIE_CRITERION_IDS) {
+        rows = led_to;
+    } else if (lead != NULL && hie_frequency_any(w->frequencies)) {
+        rows = fmin(rows, lead->kind == HIE_CRITERION_TOKENS
+                          ? led_to : led_to * GUESS);
+    }
+    return (hie_checked_t) { rows, rows_of(w, types) };
 }
 
 
@@ -391,7 +432,9 @@ add_others(hie_find_t *w, const hie_criteria_t *c, int lead,
         {
             hie_buf_addz(&w->sql, " AND ");
             hie_criterion_condition(w, &c->criteria[i], alias);
-            explain(w, &c->criteria[i], "is checked on each row");
+            explain(w, &c->criteria[i], hie_once_pays(w, &c->criteria[i])
+                                        ? "is found once"
+                                        : "is checked on each row");
         }
     }
 }
@@ -494,6 +537,7 @@ hie_find_in_order(hie_find_t *w, hie_find_types_t *types,
                   const hie_criteria_t *c, bool bodies, const char *alias)
 {
     const hie_query_t  *q = w->query;
+    double              rows = rows_of(w, types);
     int                 i = leader(w, types, c, true);
 
     /* of the sum no index gives the order: it is that of the criterion, then,
@@ -516,6 +560,7 @@ hie_find_in_order(hie_find_t *w, hie_find_types_t *types,
                  alias, alias);
     hie_find_type_sql(w, types, alias);
     hie_find_base_sql(w, alias);
+    w->checked = (hie_checked_t) { places_of_page(w, types, c, i, rows), rows };
     add_others(w, c, i, alias);
     hie_buf_addf(&w->sql, " OFFSET 0) %s", alias);
 }
@@ -526,12 +571,15 @@ hie_find_matches(hie_find_t *w, hie_find_types_t *types,
                  const hie_criteria_t *c, const char *alias)
 {
     static const hie_criteria_t  none;
+    const hie_checked_t          checked = w->checked;
     const hie_criterion_t       *lead;
+    double                       led_to;
     int                          i, k;
 
     c = c != NULL ? c : &none;
-    i = leader(w, types, c, false);
+    i = hie_find_leader(w, types, c, &led_to);
     lead = i >= 0 ? &c->criteria[i] : NULL;
+    w->checked = checked_behind(w, types, lead, led_to);
     hie_buf_addf(&w->sql, " FROM hie.resource %s WHERE (", alias);
     hie_find_type_sql(w, types, alias);
     hie_buf_addz(&w->sql, lead == NULL || leads_by_type(lead)
@@ -551,4 +599,5 @@ hie_find_matches(hie_find_t *w, hie_find_types_t *types,
         }
     }
     add_others(w, c, i, alias);
+    w->checked = checked;
 }

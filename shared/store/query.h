@@ -1,13 +1,14 @@
 /*
- * A search on its way to SQL: what search.c, matches.c, criteria.c, rows.c,
- * canonical.c, sort.c, include.c and frequency.c share.
+ * A search on its way to SQL: what search.c, matches.c, criteria.c, once.c,
+ * rows.c, canonical.c, sort.c, include.c and frequency.c share.
  *
  * The planner gets no choice worth the name: it makes one plan for a text,
  * whatever the values are. So the text says how rows are found. Of each set
  * of criteria one leads to the rows by its index, chosen by how many rows it
  * is expected to leave; the others are conditions on a row, in a form that no
  * index serves. Where even the best leaves too many, the rows are walked in
- * the order of the answer until the page is full.
+ * the order of the answer until the page is full. What the conditions lead
+ * through is found once, if that costs less than looking it up for each row.
  */
 
 #ifndef HIE_STORE_QUERY_H
@@ -25,6 +26,13 @@
 
 typedef struct hie_frequencies_t  hie_frequencies_t;
 
+/* Rows that conditions are evaluated on: so many of all that have their
+ * types. */
+typedef struct {
+    double  n;
+    double  all;
+} hie_checked_t;
+
 typedef struct {
     hie_buf_t                 sql;
     hie_params_t              params;
@@ -35,6 +43,7 @@ typedef struct {
     int                       p_actors;      /* number of the parameter */
     int                       n_aliases;
     const hie_frequencies_t  *frequencies;   /* or NULL: nothing is known */
+    hie_checked_t             checked;       /* where conditions are written */
     apr_array_header_t       *explained;     /* hie_explained_t, or NULL */
 } hie_find_t;
 
@@ -116,6 +125,10 @@ hie_find_leads_by_window(const hie_find_t *w, const hie_find_types_t *types,
 void
 hie_find_estimate(const hie_find_t *w, const hie_find_types_t *types,
                   const hie_criteria_t *c, double *best, double *all);
+/* The criterion that leads, or -1, and how many rows it leads to. */
+int
+hie_find_leader(const hie_find_t *w, const hie_find_types_t *types,
+                const hie_criteria_t *c, double *rows);
 
 
 /* criteria.c: one criterion. */
@@ -135,6 +148,18 @@ hie_criterion_indexed(hie_find_t *w, const hie_criterion_t *c,
 /* The places where a criterion holds that asks another table. */
 void
 hie_criterion_places(hie_find_t *w, const hie_criterion_t *c);
+
+/* once.c: what a chain or a _has leads through. */
+
+/* Is it to be found once for the rows that are checked? */
+bool
+hie_once_pays(const hie_find_t *w, const hie_criterion_t *c);
+/* If not: the rows at the other end of its chain `i` that criteria are
+ * evaluated on. */
+hie_checked_t
+hie_once_behind(const hie_find_t *w, const hie_criterion_t *c, int i,
+                hie_checked_t checked);
+
 
 /* rows.c: criteria on dates, numbers, strings: conditions on the rows that
  * belong to the resource under `alias`, or, without it, the set of places
@@ -203,6 +228,9 @@ hie_frequencies_known(hie_store_t *s);
  * rare. */
 double
 hie_frequency_token(const hie_frequencies_t *f, uint64_t key);
+/* Have there been statistics? */
+bool
+hie_frequency_any(const hie_frequencies_t *f);
 /* Is that known, and not guessed? */
 bool
 hie_frequency_knows(const hie_frequencies_t *f, uint64_t key);

@@ -4,6 +4,7 @@
 
 #include "store/query.h"
 
+#include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -248,6 +249,20 @@ add_sorted(hie_find_t *w, hie_find_types_t *types, int p_limit, bool bodies)
 }
 
 
+/* Walked are rows until the page is full: their conditions are evaluated on so
+ * many. */
+static void
+check_walked(hie_find_t *w, const hie_find_types_t *types, double all)
+{
+    double  rows, none;
+
+    hie_find_estimate(w, types, NULL, &rows, &none);
+    w->checked = (hie_checked_t) {
+        fmin(rows, rows * (w->query->count + 1) / (all + 1)), rows
+    };
+}
+
+
 /* Is the page full sooner when the rows are walked in the order of the answer
  * than when matches are looked up at this cost? Of the time of the last change
  * the criterion and the order have one index. */
@@ -285,6 +300,7 @@ build_page(hie_find_t *w, hie_find_types_t *types, bool bodies)
                && hie_find_leads_to_places(w, types, q->criteria, &cost);
 
     if ((none && hie_sort_walks(q)) || is_walked(w, types, cost, all)) {
+        check_walked(w, types, all);
         hie_sort_walk(w, types, p_limit, bodies);
     } else if (in_order) {
         add_in_order(w, types, p_limit, bodies);

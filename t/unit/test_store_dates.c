@@ -69,7 +69,9 @@ expect(asked_t *a, const char *way)
     int          i, k;
 
     for (i = 0; i < found.n; i++) {
-        for (k = 0; k < n_docs && docs[k].rid != found.rows[i].rid; k++) { }
+        for (k = 0; k < n_docs && docs[k].rid != found.rows[i].rid; k++) {
+            /* void */
+        }
         assert_in_range(k, 0, n_docs - 1);
         is[k] = true;
     }

@@ -44,10 +44,29 @@ check_predicate(hie_str_t alias, const looked_t *l)
 }
 
 
+/* What is found once must be in a hash table: PostgreSQL would evaluate it for
+ * each row otherwise. */
+static void
+check_once(hie_str_t subplan, const looked_t *l)
+{
+    const char  *said = apr_psprintf(pool, "hashed %.*s)",
+                                     HIE_PRISTR(subplan));
+
+    if (strstr(l->plan, said) == NULL) {
+        fail_msg("%s: %.*s is not found once\n%s", l->a->text,
+                 HIE_PRISTR(subplan), l->plan);
+    }
+}
+
+
 static void
 check_node(const hie_doc_t *d, hie_node_t n, const looked_t *l)
 {
     hie_str_t  type = hie_doc_get(d, n, "Node Type", pool);
+
+    if (hie_str_eqz(type, "ProjectSet")) {
+        check_once(hie_doc_get(d, n, "Subplan Name", pool), l);
+    }
 
     if (hie_str_eqz(type, "Seq Scan")
         || (is_scan(type) && hie_doc_member(d, n, "Index Cond")
@@ -362,6 +381,88 @@ test_explanations(void **state)
 }
 
 
+/* The sets that a plan finds once. */
+static int
+sets_of(const char *plan)
+{
+    int  n;
+
+    for (n = 0; (plan = strstr(plan, "\"ProjectSet\"")) != NULL; n++) {
+        plan++;
+    }
+    return n;
+}
+
+
+static void
+expect_once(const char *text, const char *source, int sets)
+{
+    asked_t      *a = ask(text, 10);
+    hie_found_t   found;
+    int           i;
+
+    for (i = 0; i < 2; i++) {
+        check_explained(a, &docs_seers[i]);
+        a->q.explain = true;
+        found = find(a, &docs_seers[i]);
+        a->q.explain = false;
+        if (source != NULL) {
+            explains(&found, source, sets > 0 ? "is found once"
+                                              : "is checked on each row");
+        }
+        if (sets_of(hie_str_z(pool, found.plan)) != sets) {
+            fail_msg("%s: %d sets\n%.*s", text,
+                     sets_of(hie_str_z(pool, found.plan)),
+                     HIE_PRISTR(found.plan));
+        }
+    }
+}
+
+
+#define PEERS  "subject:Patient._has:Observation:subject:"
+
+static const struct {
+    const char  *text;
+    const char  *source;         /* or NULL: it is one of several */
+    int          sets;
+} ways[] = {
+    /* many that lead to a few, again and again */
+    { "Observation?status=final&" PEERS "date=ge1972",
+      PEERS "date=ge1972", 1 },
+    { "Observation?status=final&" PEERS "date=ge1972&_sort=code",
+      PEERS "date=ge1972", 1 },
+    { "Observation?status=final&" PEERS "encounter.date=ge1972",
+      PEERS "encounter.date=ge1972", 1 },
+    { "Patient?gender=male&_has:Observation:subject:date=ge1972",
+      "_has:Observation:subject:date=ge1972", 1 },
+    { "Observation?_filter=not (subject:Patient.birthdate lt 1950)", NULL, 1 },
+    { "QuestionnaireResponse?status=completed&questionnaire.status:not=x",
+      "questionnaire.status:not=x", 1 },
+    /* few */
+    { "Observation?_id=o1&" PEERS "date=1972", PEERS "date=1972", 0 },
+    { "Patient?_id=p1&_has:Observation:subject:date=ge1972",
+      "_has:Observation:subject:date=ge1972", 0 }
+};
+
+
+static void
+test_found_once(void **state)
+{
+    size_t  i;
+    int     k;
+
+    keep_unknown();
+    docs_populate();
+    docs_restrict();
+    for (k = 0; k < 2; k++) {
+        for (i = 0; i < sizeof(ways) / sizeof(ways[0]); i++) {
+            expect_once(ways[i].text, ways[i].source, ways[i].sets);
+        }
+        learn();
+    }
+}
+
+
 /*
  * Totals.
  */
@@ -492,8 +593,9 @@ main(void)
         DOCS_TEST(test_plans_of_all), DOCS_TEST(test_plans_of_actor),
         DOCS_TEST(test_plans_with_permission), DOCS_TEST(test_plans_of_orders),
         DOCS_TEST(test_order_looked_up), DOCS_TEST(test_values_by_rid),
-        DOCS_TEST(test_explanations), DOCS_TEST(test_totals),
-        DOCS_TEST(test_estimates), DOCS_TEST(test_budget)
+        DOCS_TEST(test_explanations), DOCS_TEST(test_found_once),
+        DOCS_TEST(test_totals), DOCS_TEST(test_estimates),
+        DOCS_TEST(test_budget)
     };
 
     if (!tool_available()) {
