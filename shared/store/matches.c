@@ -26,6 +26,9 @@
 /* What a place out of an index costs, compared with a row. */
 #define PLACE_COST  0.03
 
+/* The share of a type's rows beyond which a token is common. */
+#define COMMON  0.2
+
 /* As many alternatives go into the index beside the criterion that leads. */
 #define SOME_TOKENS  10
 
@@ -388,27 +391,49 @@ is_some_tokens(const hie_criterion_t *c)
 }
 
 
+/* A token that so many of its type have leaves hardly fewer rows to look at, and
+ * to find the few among its many in the index costs more than to look. */
+static bool
+is_common(const hie_find_t *w, const hie_criterion_t *c)
+{
+    hie_str_t  name;
+
+    if (c->def == NULL || !is_known(w, c)) {
+        return false;
+    }
+    name = hie_str(hie_types[c->def->type].name);
+    return hie_frequency_token(w->frequencies, c->keys[0])
+           > COMMON * hie_frequency_type(w->frequencies, name);
+}
+
+
 /* Does the index that one leads by serve the other too? */
 static bool
-goes_with(const hie_criterion_t *lead, const hie_criterion_t *c)
+goes_with(const hie_find_t *w, const hie_criterion_t *lead,
+          const hie_criterion_t *c)
 {
-    return (lead->kind == HIE_CRITERION_TOKENS
-            && (is_plain_token(c) || is_some_tokens(c)))
-           || (lead->kind == HIE_CRITERION_UPDATED && c->kind == lead->kind
-               && hie_criterion_index(c) != NULL);
+    if (lead->kind == HIE_CRITERION_UPDATED) {
+        return c->kind == lead->kind && hie_criterion_index(c) != NULL;
+    }
+    return lead->kind == HIE_CRITERION_TOKENS
+           && (is_some_tokens(c) || (is_plain_token(c) && !is_common(w, c)));
 }
 
 
 /* Tokens that each row must have: the index intersects them, and those of which
  * it must have one, whichever leads among them. */
 static void
-add_all_tokens(hie_find_t *w, const hie_criteria_t *c, const char *alias)
+add_all_tokens(hie_find_t *w, const hie_criteria_t *c, int lead,
+               const char *alias)
 {
     uint64_t  *keys = apr_palloc(w->pool, sizeof(*keys) * (size_t) c->n);
     int        i, n = 0;
 
     for (i = 0; i < c->n; i++) {
-        if (is_plain_token(&c->criteria[i])) {
+        if (is_plain_token(&c->criteria[i])
+            && (i == lead || goes_with(w, &c->criteria[lead],
+                                       &c->criteria[i])))
+        {
             keys[n++] = c->criteria[i].keys[0];
             explain_lead(w, &c->criteria[i]);
         }
@@ -427,7 +452,7 @@ add_others(hie_find_t *w, const hie_criteria_t *c, int lead,
     int  i;
 
     for (i = 0; i < c->n; i++) {
-        if (lead < 0 || !(i == lead || goes_with(&c->criteria[lead],
+        if (lead < 0 || !(i == lead || goes_with(w, &c->criteria[lead],
                                                  &c->criteria[i])))
         {
             hie_buf_addz(&w->sql, " AND ");
@@ -587,10 +612,10 @@ hie_find_matches(hie_find_t *w, hie_find_types_t *types,
     hie_find_base_sql(w, alias);
 
     if (lead != NULL && lead->kind == HIE_CRITERION_TOKENS) {
-        add_all_tokens(w, c, alias);
+        add_all_tokens(w, c, i, alias);
     }
     for (k = 0; lead != NULL && k < c->n; k++) {
-        if ((k == i || goes_with(lead, &c->criteria[k]))
+        if ((k == i || goes_with(w, lead, &c->criteria[k]))
             && !is_plain_token(&c->criteria[k]))
         {
             hie_buf_addz(&w->sql, " AND ");

@@ -689,7 +689,7 @@ def _(s):
         """)
 
 
-@both("what is contained is not searched")
+@both("what is contained is not searched by itself")
 def _(s):
     plant(s, person("a", contained=[{"resourceType": "Organization",
                                      "id": "o", "name": "Inside"}],
@@ -700,7 +700,7 @@ def _(s):
         _contained=true                 !400
         _contained=both                 !400
         _containedType=contained        !400
-        organization.name=inside        -
+        organization.name=inside        a
         """)
 
 
