@@ -3,11 +3,7 @@
  * refused.
  */
 
-#include <setjmp.h>
-#include <stdarg.h>
 #include <stdatomic.h>
-#include <stddef.h>
-#include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -17,12 +13,9 @@
 #include <apr_general.h>
 #include <apr_strings.h>
 #include <apr_thread_mutex.h>
-#include <cmocka.h>
 
-#include "search/search.h"
+#include "search_tool.h"
 
-static apr_pool_t          *pool;
-static hie_search_t        *search;
 static apr_thread_mutex_t  *mutex;
 static hie_error_t          err;
 
@@ -69,37 +62,6 @@ take_away(const char *code)
     return hie_search_remove(search,
                              hie_str(apr_pstrcat(pool, "http://x/", code,
                                                  NULL)));
-}
-
-
-static bool
-found(const char *json, const char *query)
-{
-    bool                 meets, known;
-    hie_doc_t           *d;
-    hie_str_t            type, name, value;
-    hie_criterion_t      c;
-    hie_criteria_t       all = { 1, &c };
-    hie_row_facts_t      row = { HIE_STR("1"), 0 };
-    hie_search_rules_t   rules = { HIE_STR(""), 0, 3, 10 };
-    hie_search_values_t  x;
-
-    assert_int_equal(hie_doc_parse(pool, hie_str(json), 100, &d, &err),
-                     HIE_OK);
-    type = hie_doc_get(d, 0, "resourceType", pool);
-    assert_int_equal(hie_search_index(search, d, hie_type_find(type),
-                                      HIE_STR("1"), HIE_STR(""), pool, &x,
-                                      &err), HIE_OK);
-    name = hie_str_split(hie_str(query), '=', &value);
-    if (hie_search_criterion(search, hie_type_find(type), name, value, &rules,
-                             pool, &c, &err) != HIE_OK)
-    {
-        fail_msg("%s: %s", query, err.detail);
-    }
-
-    meets = hie_search_meets(&x, &row, &all, &known);
-    assert_true(known);
-    return meets;
 }
 
 
@@ -571,15 +533,6 @@ setup(void **state)
 }
 
 
-static int
-teardown(void **state)
-{
-    apr_pool_destroy(pool);
-    apr_terminate();
-    return 0;
-}
-
-
 int
 main(void)
 {
@@ -596,5 +549,5 @@ main(void)
         cmocka_unit_test(test_threads),
     };
 
-    return cmocka_run_group_tests(tests, setup, teardown);
+    return cmocka_run_group_tests(tests, setup, search_teardown);
 }

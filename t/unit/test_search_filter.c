@@ -2,25 +2,11 @@
  * _filter: what an expression finds, and what it may not say.
  */
 
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
-#include <stdlib.h>
 #include <string.h>
 
-#include <apr_general.h>
-#include <apr_strings.h>
-#include <cmocka.h>
+#include "search_tool.h"
 
-#include "search/search.h"
-
-/* 2020-01-01T00:00:00Z */
-#define NOW  INT64_C(1577836800000000)
-
-static apr_pool_t    *pool;
-static hie_search_t  *search;
-static hie_error_t    err;
+static hie_error_t  err;
 
 #define PATIENT                                                               \
     "{\"resourceType\":\"Patient\",\"active\":true,\"gender\":\"female\","    \
@@ -43,8 +29,7 @@ static hie_rc_t
 filter_of(const hie_type_t *types, int n, const char *text,
           hie_criterion_t *out)
 {
-    hie_search_rules_t  rules = { HIE_STR("http://our.example/fhir"), NOW, 3,
-                                  20 };
+    hie_search_rules_t  rules = { HIE_STR(BASE), NOW, 3, 20 };
 
     memset(&err, 0, sizeof(err));
     return hie_search_filter(search, types, n, hie_str(text), &rules, pool,
@@ -62,25 +47,18 @@ filter(const char *type, const char *text, hie_criterion_t *out)
 
 
 static void
-each(const char *json, bool wanted, const char *const *filters)
+each_filter(const char *json, bool wanted, const char *const *filters)
 {
     bool                 meets, known;
-    hie_doc_t           *d;
-    hie_str_t            type;
+    const char          *type;
     hie_criterion_t      c;
     hie_criteria_t       all = { 1, &c };
     hie_row_facts_t      row = { HIE_STR("r1"), NOW };
     hie_search_values_t  x;
 
-    assert_int_equal(hie_doc_parse(pool, hie_str(json), 100, &d, &err),
-                     HIE_OK);
-    type = hie_doc_get(d, 0, "resourceType", pool);
-    assert_int_equal(hie_search_index(search, d, hie_type_find(type),
-                                      HIE_STR("1"),
-                                      HIE_STR("http://our.example/fhir"),
-                                      pool, &x, &err), HIE_OK);
+    type = values_of(json, &x);
     for ( ; *filters != NULL; filters++) {
-        if (filter(hie_str_z(pool, type), *filters, &c) != HIE_OK) {
+        if (filter(type, *filters, &c) != HIE_OK) {
             fail_msg("%s: %s", *filters, err.detail);
         }
 
@@ -93,10 +71,8 @@ each(const char *json, bool wanted, const char *const *filters)
     }
 }
 
-#define YES(json, ...)                                                        \
-    each(json, true, (const char *const []) { __VA_ARGS__, NULL })
-#define NO(json, ...)                                                         \
-    each(json, false, (const char *const []) { __VA_ARGS__, NULL })
+#define YES(json, ...)  each_filter(json, true, LIST(__VA_ARGS__))
+#define NO(json, ...)  each_filter(json, false, LIST(__VA_ARGS__))
 
 
 static void
@@ -405,25 +381,6 @@ test_limits(void **state)
 }
 
 
-static int
-setup(void **state)
-{
-    apr_initialize();
-    pool = hie_pool_create(NULL, "test");
-    search = hie_search_create(pool, NULL);
-    return 0;
-}
-
-
-static int
-teardown(void **state)
-{
-    apr_pool_destroy(pool);
-    apr_terminate();
-    return 0;
-}
-
-
 int
 main(void)
 {
@@ -441,5 +398,5 @@ main(void)
         cmocka_unit_test(test_limits),
     };
 
-    return cmocka_run_group_tests(tests, setup, teardown);
+    return cmocka_run_group_tests(tests, search_setup, search_teardown);
 }

@@ -3,22 +3,11 @@
  * and criteria that values do not decide.
  */
 
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
-#include <stdlib.h>
 #include <string.h>
 
-#include <apr_general.h>
-#include <apr_strings.h>
-#include <cmocka.h>
+#include "search_tool.h"
 
-#include "search/search.h"
-
-static apr_pool_t    *pool;
-static hie_search_t  *search;
-static hie_error_t    err;
+static hie_error_t  err;
 
 #define KEY(type, code)  hie_search_param_key(type, code)
 
@@ -331,21 +320,6 @@ compartment(const char *of, const char *names, hie_criterion_t *c)
 }
 
 
-static void
-values_of(const char *json, hie_search_values_t *x)
-{
-    hie_str_t   type;
-    hie_doc_t  *d;
-
-    assert_int_equal(hie_doc_parse(pool, hie_str(json), 100, &d, &err),
-                     HIE_OK);
-    type = hie_doc_get(d, 0, "resourceType", pool);
-    assert_int_equal(hie_search_index(search, d, hie_type_find(type),
-                                      HIE_STR("1"), HIE_STR(""), pool, x,
-                                      &err), HIE_OK);
-}
-
-
 static bool
 is_in(const char *json, const char *id, const hie_criterion_t *c)
 {
@@ -401,17 +375,12 @@ test_compartments(void **state)
 static int
 joined(const char *type, const char *query, hie_criterion_t *c)
 {
-    hie_criteria_t      all = { 0, c };
-    hie_str_t           rest, name, value;
-    hie_search_rules_t  rules = { HIE_STR(""), 0, 3, 10 };
+    hie_str_t       rest, one;
+    hie_criteria_t  all = { 0, c };
 
     for (rest = hie_str(query); rest.ptr != NULL; all.n++) {
-        value = hie_str_split(rest, '&', &rest);
-        name = hie_str_split(value, '=', &value);
-        assert_int_equal(hie_search_criterion(search,
-                                              hie_type_find(hie_str(type)),
-                                              name, value, &rules, pool,
-                                              &c[all.n], &err), HIE_OK);
+        one = hie_str_split(rest, '&', &rest);
+        ask_well(type, hie_str_z(pool, one), &c[all.n]);
     }
 
     hie_search_join(&all, pool);
@@ -466,19 +435,6 @@ test_joined(void **state)
  * What values do not decide.
  */
 
-static void
-ask(const char *query, hie_criterion_t *c)
-{
-    hie_str_t           name, value;
-    hie_search_rules_t  rules = { HIE_STR(""), 0, 3, 10 };
-
-    name = hie_str_split(hie_str(query), '=', &value);
-    assert_int_equal(hie_search_criterion(search, HIE_TYPE_Location, name,
-                                          value, &rules, pool, c, &err),
-                     HIE_OK);
-}
-
-
 /* Of two criteria: 1 met, 0 not, -1 not known. */
 static int
 met(const char *a, const char *b, bool negate)
@@ -491,8 +447,8 @@ met(const char *a, const char *b, bool negate)
 
     values_of("{\"resourceType\":\"Location\",\"name\":\"A\",\"position\":"
               "{\"latitude\":52.52,\"longitude\":13.405}}", &x);
-    ask(a, &c[0]);
-    ask(b, &c[1]);
+    ask_well("Location", a, &c[0]);
+    ask_well("Location", b, &c[1]);
     c[1].negate = c[1].negate != negate;
     meets = hie_search_meets(&x, &row, &all, &known);
     assert_false(meets && !known);
@@ -546,36 +502,17 @@ test_groups(void **state)
     c[0].chains = ways;
     values_of("{\"resourceType\":\"Location\",\"name\":\"A\"}", &x);
 
-    ask("name=b", &c[1]);
-    ask("name=a", &c[2]);
+    ask_well("Location", "name=b", &c[1]);
+    ask_well("Location", "name=a", &c[2]);
     assert_true(hie_search_meets(&x, &row, &all, &known) && known);
     c[0].negate = true;
     assert_true(!hie_search_meets(&x, &row, &all, &known) && known);
-    ask("_text=b", &c[1]);
+    ask_well("Location", "_text=b", &c[1]);
     assert_true(!hie_search_meets(&x, &row, &all, &known) && known);
     c[0].negate = false;
     assert_true(hie_search_meets(&x, &row, &all, &known) && known);
-    ask("name=b", &c[2]);
+    ask_well("Location", "name=b", &c[2]);
     assert_true(!hie_search_meets(&x, &row, &all, &known) && !known);
-}
-
-
-static int
-setup(void **state)
-{
-    apr_initialize();
-    pool = hie_pool_create(NULL, "test");
-    search = hie_search_create(pool, NULL);
-    return 0;
-}
-
-
-static int
-teardown(void **state)
-{
-    apr_pool_destroy(pool);
-    apr_terminate();
-    return 0;
 }
 
 
@@ -595,5 +532,5 @@ main(void)
         cmocka_unit_test(test_groups),
     };
 
-    return cmocka_run_group_tests(tests, setup, teardown);
+    return cmocka_run_group_tests(tests, search_setup, search_teardown);
 }
