@@ -290,7 +290,7 @@ test_values_by_rid(void **state)
         "Patient?gender=male&name:contains=a&_sort=family,-name"
     };
     static const char *const  others[] = {
-        "resource_date_low", "resource_date_high", "resource_date_long",
+        "resource_date_low", "resource_date_end", "resource_date_long",
         "resource_number_low", "resource_number_high", "resource_string_value"
     };
     size_t                    i, k;
