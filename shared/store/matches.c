@@ -391,8 +391,8 @@ is_some_tokens(const hie_criterion_t *c)
 }
 
 
-/* A token that so many of its type have leaves hardly fewer rows to look at, and
- * to find the few among its many in the index costs more than to look. */
+/* A token that so many of its type have leaves hardly fewer rows to look at,
+ * and to find the few among its many in the index costs more than to look. */
 static bool
 is_common(const hie_find_t *w, const hie_criterion_t *c)
 {
