@@ -56,6 +56,7 @@ typedef struct {
     apr_pool_t            *pool;
     const char            *table;
     bool                   by_index;
+    bool                   by_high;      /* of numbers: those with two ends */
     int                    n;
     alternative_t         *alternatives;
     const alternative_t   *first;        /* of the form being written */
@@ -508,6 +509,34 @@ compared(const rows_t *x, const char *column, const char *op,
 }
 
 
+/* Nearly all numbers are single, and those that are not have an index of their
+ * own: by index the two are asked for one after the other. As one condition
+ * with OR, PostgreSQL may think it better to read all of a slot. */
+static void
+number_above(const rows_t *x, const char *low, const char *high,
+             const char *op, const char *name)
+{
+    hie_buf_t   *sql = &x->w->sql;
+    const char  *single = compared(x, low, op, name);
+    const char  *wide = apr_psprintf(x->pool, "d.%s <> d.%s AND %s", high, low,
+                                     compared(x, high, op, name));
+
+    if (!x->by_index) {
+        hie_buf_addf(sql, " AND (%s OR %s)", single, wide);
+    } else {
+        hie_buf_addf(sql, " AND %s", x->by_high ? wide : single);
+    }
+}
+
+
+static bool
+is_above(const hie_number_value_t *v)
+{
+    return v->end == NULL && (v->op == HIE_RANGE_GT || v->op == HIE_RANGE_GE
+                              || v->op == HIE_RANGE_AP);
+}
+
+
 /* On both ends of a single column, or on two columns. */
 static void
 number_range(rows_t *x, const hie_number_value_t *v, const char *low,
@@ -537,9 +566,7 @@ number_range(rows_t *x, const hie_number_value_t *v, const char *low,
             hie_buf_addf(sql, " AND %s", compared(x, low, op, b));
             break;
         }
-        hie_buf_addf(sql, " AND (%s OR d.%s <> d.%s AND %s)",
-                     compared(x, low, op, b), high, low,
-                     compared(x, high, op, b));
+        number_above(x, low, high, op, b);
         break;
     case HIE_RANGE_LT:
         hie_buf_addf(sql, " AND %s", compared(x, low, "<", a));
@@ -560,9 +587,8 @@ number_range(rows_t *x, const hie_number_value_t *v, const char *low,
                          compared(x, low, "<=", b));
             break;
         }
-        hie_buf_addf(sql, " AND %s AND (%s OR d.%s <> d.%s AND %s)",
-                     compared(x, low, "<=", b), compared(x, low, ">=", a),
-                     high, low, compared(x, high, ">=", a));
+        hie_buf_addf(sql, " AND %s", compared(x, low, "<=", b));
+        number_above(x, low, high, ">=", a);
         break;
     }
 }
@@ -799,6 +825,14 @@ all_sets(rows_t *x, condition_fn *fn, const char *column)
         for (k = 0; k < n_parts; k++) {
             hie_buf_addz(&x->w->sql, n++ > 0 ? " UNION ALL " : "");
             form_set(x, fn, column, parts[k]);
+        }
+        if (x->criterion->kind == HIE_CRITERION_NUMBERS
+            && is_above(&x->criterion->numbers[x->which]))
+        {
+            x->by_high = true;
+            hie_buf_addz(&x->w->sql, " UNION ALL ");
+            form_set(x, fn, column, "");
+            x->by_high = false;
         }
     }
 }

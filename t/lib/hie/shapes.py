@@ -531,7 +531,7 @@ def _(d):
     CROSS JOIN LATERAL (SELECT * FROM hie.resource r
     WHERE r.type = 'Observation' AND r.rid = d.rid
     AND (r.tokens @> ARRAY[$1::bigint]) IS TRUE AND NOT r.deleted OFFSET 0) r
-    WHERE d.slot = $2::bigint ORDER BY d.high DESC, d.rid DESC LIMIT 20""")
+    WHERE d.slot = $2::bigint ORDER BY d.low DESC, d.rid DESC LIMIT 20""")
 def _(d):
     code = d.random.choice(d.facts.frequent)
     return (f"/Observation?code={code}&_sort=-date",
