@@ -139,7 +139,8 @@ def _(s):
     check(link(r, "self").endswith("_count=50"), "pages")
 
 
-@both("what comes with the matches")
+# Which of them come, where not all may, is left to the database.
+@both("what comes with the matches", compare=False)
 def _(s):
     plant(s, person("p", "Many"), person("q", "Few"),
           *(observation(f"o{i}", "p") for i in range(6)),
