@@ -105,10 +105,9 @@ hie_write_index(const hie_write_rules_t *rules, const hie_doc_t *d,
     rc = hie_search_index(rules->search, d, hie_type_find_resource(put->type),
                           put->id, rules->base_url, pool, values, err);
     if (rc == HIE_OK && values->too_many) {
-        hie_log(HIE_LOG_WARN, "HIE5019", "%.*s/%.*s refers to more than %d "
-                "resources that it contains: chains do not lead to the others",
-                HIE_PRISTR(put->type), HIE_PRISTR(put->id),
-                HIE_SEARCH_CONTAINED_MAX);
+        hie_log(HIE_LOG_WARN, "HIE5019", "a resource of type %.*s refers to "
+                "more than %d that it contains: chains do not lead to the "
+                "others", HIE_PRISTR(put->type), HIE_SEARCH_CONTAINED_MAX);
     }
 
     return rc;
