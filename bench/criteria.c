@@ -6,7 +6,8 @@
  *
  * A line of input is a type, a parameter and a value, divided by tabs; one of
  * output is the criterion in JSON. For "slot" it is the key of the parameter
- * that the value names, and for "resource" that of the resource with this id.
+ * that the value names, for "reference" the one under which its references
+ * stand, and for "resource" that of the resource with this id.
  */
 
 #include <inttypes.h>
@@ -80,7 +81,7 @@ add_chain(hie_buf_t *b, const hie_chain_t *chain)
 {
     int  i;
 
-    add_i64(b, "mix", hie_search_param_mix(chain->token));
+    add_i64(b, "mix", hie_search_param_mix(chain->param));
     add_i64(b, "param", chain->param);
     hie_buf_addf(b, "\"type\":\"%s\",\"criteria\":[",
                  hie_types[chain->type].name);
@@ -159,6 +160,7 @@ answer(char *line, apr_pool_t *pool)
     hie_buf_t                  b;
     hie_str_t                  type, name, value, rest;
     hie_type_t                 t;
+    uint32_t                   key;
     hie_error_t                err;
     hie_criterion_t            c;
     const hie_parameter_t     *def;
@@ -176,9 +178,12 @@ answer(char *line, apr_pool_t *pool)
         hie_buf_addf(&b, "%" PRId64,
                      (int64_t) hie_search_resource_key(type, value));
         rc = HIE_OK;
-    } else if (hie_str_eqz(name, "slot")) {
+    } else if (hie_str_eqz(name, "slot")
+               || hie_str_eqz(name, "reference"))
+    {
         def = hie_search_param(search, t, value);
-        hie_buf_addf(&b, "%" PRIu32, def != NULL ? def->key : 0);
+        key = def == NULL ? 0 : name.ptr[0] == 's' ? def->key : def->ref_key;
+        hie_buf_addf(&b, "%" PRIu32, key);
         rc = HIE_OK;
     } else {
         rc = hie_search_criterion(search, t, name, value, &rules, pool, &c,

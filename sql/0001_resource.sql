@@ -41,8 +41,8 @@ CREATE TABLE hie.resource (
     -- keys of the search parameters that have a value
     present     integer[]    NOT NULL DEFAULT '{}',
     -- resources of ours that it refers to, two arrays side by side: the key
-    -- of the search parameter, and that of the resource. Under 0 stands all
-    -- that it refers to anywhere, but patients.
+    -- of the search parameter, and that of the resource. Under 0 stands what
+    -- it refers to elsewhere, but patients.
     ref_params  integer[]    NOT NULL DEFAULT '{}',
     ref_keys    bigint[]     NOT NULL DEFAULT '{}',
     body        bytea        COMPRESSION lz4 NOT NULL

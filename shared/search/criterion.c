@@ -79,8 +79,7 @@ follow(const hie_criterion_parse_t *p, hie_type_t type, hie_str_t rest,
     rc = hie_criterion_parse(p, type, rest, inner->criteria);
     if (rc == HIE_OK) {
         chain = apr_array_push(chains);
-        chain->param = p->out->def->key;
-        chain->token = p->out->def->token_key;
+        chain->param = p->out->def->ref_key;
         chain->type = type;
         chain->canonical = p->out->def->by_url;
         chain->criteria = inner;

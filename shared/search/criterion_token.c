@@ -503,7 +503,7 @@ any_target_keys(hie_criterion_parse_t *p, hie_str_t id,
             && hie_search_leads_to(p->out->def, type))
         {
             APR_ARRAY_PUSH(keys, uint64_t) = hie_search_reference_key(
-                p->out->def->token_key,
+                p->out->def->ref_key,
                 hie_search_resource_key(hie_str(hie_types[type].name), id));
         }
     }
@@ -520,7 +520,7 @@ reference_keys(hie_criterion_parse_t *p, hie_str_t value,
 
     rc = read_reference(p, value, &r);
     if (hie_search_leads_to(p->out->def, hie_type_find_resource(r.type))) {
-        token = p->out->def->token_key;
+        token = p->out->def->ref_key;
     }
 
     if (r.id.len > 0 && r.type.len == 0) {

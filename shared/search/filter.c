@@ -410,7 +410,7 @@ lead(const scope_t *s, const step_t *step, hie_type_t from,
         if (rc == HIE_OK) {
             chain = apr_array_push(chains);
             *chain = (hie_chain_t) {
-                out.def->key, out.def->token_key, type, out.def->by_url, c
+                out.def->ref_key, type, out.def->by_url, c
             };
 
         } else if (only == HIE_TYPE_NONE

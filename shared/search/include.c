@@ -142,9 +142,8 @@ take_param(including_t *g, hie_str_t code)
                         def->code, hie_types[g->out->source].name);
     }
 
-    g->out->param = def->key;
-    g->out->token = def->token_key;
-    if (def->token_key != def->key) {
+    g->out->param = def->ref_key;
+    if (def->ref_key != def->key) {
         g->out->target = hie_search_only_target(def);
     }
 
@@ -239,8 +238,7 @@ add_urls(hie_search_t *s, hie_type_t type, const hie_include_t *all,
             one->all = false;
             one->canonical = true;
             one->source = type;
-            one->param = t->plans[i].param.key;
-            one->token = t->plans[i].param.token_key;
+            one->param = t->plans[i].param.ref_key;
         }
     }
 }
@@ -336,7 +334,7 @@ hie_search_compartment(hie_search_t *s, hie_type_t compartment, hie_str_t id,
             plan = hie_search_find(s, types[i],
                              hie_str(hie_search_params[rows[k].param].code));
             APR_ARRAY_PUSH(keys, uint64_t) = hie_search_reference_key(
-                                             plan->param.token_key, target);
+                                             plan->param.ref_key, target);
         }
     }
 

@@ -390,7 +390,7 @@ set_keys(hie_search_t *s, hie_search_plan_t *plan, hie_type_t type)
     plan->param.type = type;
     plan->param.key = hie_search_param_key(hie_types[type].name,
                                            plan->param.code);
-    plan->param.token_key = plan->param.key;
+    plan->param.ref_key = plan->param.key;
     plan->param.text_key = text_key(s, type, plan->param.code);
 }
 
@@ -505,7 +505,7 @@ is_narrower(const hie_search_path_t *narrow, const hie_search_path_t *wide)
 /* Observation.subject.where(resolve() is Patient) and Observation.subject: a
  * reference to a Patient that one finds the other finds too. */
 static bool
-has_same_tokens(const hie_search_plan_t *narrow, const hie_search_plan_t *wide)
+is_part_of(const hie_search_plan_t *narrow, const hie_search_plan_t *wide)
 {
     const hie_parameter_t  *n = &narrow->param, *w = &wide->param;
 
@@ -520,15 +520,15 @@ has_same_tokens(const hie_search_plan_t *narrow, const hie_search_plan_t *wide)
 
 
 static void
-set_token_keys(apr_array_header_t *plans)
+set_ref_keys(apr_array_header_t *plans)
 {
     int                 i, k;
     hie_search_plan_t  *all = (hie_search_plan_t *) plans->elts;
 
     for (i = 0; i < plans->nelts; i++) {
         for (k = 0; k < plans->nelts; k++) {
-            if (has_same_tokens(&all[i], &all[k])) {
-                all[i].param.token_key = all[k].param.key;
+            if (is_part_of(&all[i], &all[k])) {
+                all[i].param.ref_key = all[k].param.key;
             }
         }
     }
@@ -556,7 +556,7 @@ make_r4(hie_search_t *s, hie_type_t type)
         }
     }
 
-    set_token_keys(plans);
+    set_ref_keys(plans);
     return sorted(s->pool, plans);
 }
 

@@ -32,10 +32,10 @@ hie_search_create(apr_pool_t *pool, const hie_search_options_t *options);
 typedef struct {
     uint32_t                   key;
     uint32_t                   text_key;       /* of "Type.code:text" */
-    uint32_t                   token_key;      /* under which tokens of its
-                                                  references stand: where it has
-                                                  those of another parameter to
-                                                  its one type, that one's */
+    uint32_t                   ref_key;        /* under which its references
+                                                  stand: where it has those of
+                                                  another parameter to its one
+                                                  type, that one's */
     hie_type_t                 type;
     const char                *code;
     hie_search_kind_t          kind;
@@ -223,9 +223,8 @@ uint32_t
 hie_search_param_key(const char *type, const char *code);
 uint64_t
 hie_search_key(uint32_t param, hie_str_t form);
-/* The token of a reference to a resource of ours. `param` is the token_key. The
- * two are joined so that
- * SQL can do it: target # hie_search_param_mix(param). */
+/* The token of a reference to a resource of ours. `param` is a ref_key. The two
+ * are joined so that SQL can do it: target # hie_search_param_mix(param). */
 uint64_t
 hie_search_reference_key(uint32_t param, uint64_t target);
 uint64_t
@@ -334,8 +333,7 @@ struct hie_number_value_t {
 /* One way of a chain: by this reference to or from a resource of the type
  * that meets the criteria. Of a group the resource itself. */
 typedef struct {
-    uint32_t         param;      /* 0 in a group */
-    uint32_t         token;      /* token_key of it */
+    uint32_t         param;      /* its ref_key; 0 in a group */
     hie_type_t       type;       /* HIE_TYPE_NONE in a group: of any */
     bool             canonical;  /* it refers by canonical URL: that term of
                                     the parameter is the term "url" there */
@@ -467,10 +465,13 @@ typedef struct {
     hie_sort_kind_t   kind;
     bool              descending;
     int               n;
-    const uint32_t   *params;  /* keys, of each type that has it, */
-    const hie_type_t *of;      /* which is this */
+    const uint32_t   *params;  /* keys (of TARGET ref_keys), of each type that
+                                  has it, */
+    const hie_type_t *of;      /* which is this, */
+    const hie_type_t *to;      /* and, of TARGET, the only type that it leads
+                                  to, or HIE_TYPE_NONE */
     int               n_through;       /* chained: */
-    const uint32_t   *through;         /* the references that lead there */
+    const uint32_t   *through;         /* the ref_keys that lead there */
     hie_str_t         source;          /* "-date" */
 } hie_sort_t;
 
@@ -490,8 +491,7 @@ typedef struct {
     bool         all;          /* '*': all references of the type */
     hie_type_t   source;       /* whose reference it is; HIE_TYPE_NONE: of any,
                                   with `all` only */
-    uint32_t     param;        /* 0: all */
-    uint32_t     token;        /* token_key of it */
+    uint32_t     param;        /* its ref_key; 0: all */
     hie_type_t   target;       /* HIE_TYPE_NONE: any */
     bool         canonical;    /* it refers by canonical URL */
     hie_str_t    text;         /* "Observation:subject" */

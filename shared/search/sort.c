@@ -12,7 +12,8 @@ typedef struct {
     int                  n_types;
     hie_str_t            whole;        /* without the sign */
     apr_array_header_t  *params;       /* uint32_t */
-    apr_array_header_t  *of;           /* hie_type_t, one of each of these */
+    apr_array_header_t  *of;           /* hie_type_t, one of each of these, */
+    apr_array_header_t  *to;           /* and where it leads */
     apr_array_header_t  *through;
     hie_sort_t          *out;
     hie_error_t         *err;
@@ -93,6 +94,21 @@ add_key(apr_array_header_t *keys, uint32_t key)
 }
 
 
+/* Of references those of the parameter that has them, as far as they are its
+ * own. */
+static void
+add_slot(sorting_t *g, hie_type_t type, const hie_parameter_t *def)
+{
+    uint32_t  key = g->out->kind == HIE_SORT_TARGET ? def->ref_key : def->key;
+
+    if (add_key(g->params, key)) {
+        APR_ARRAY_PUSH(g->of, hie_type_t) = type;
+        APR_ARRAY_PUSH(g->to, hie_type_t) =
+            key != def->key ? hie_search_only_target(def) : HIE_TYPE_NONE;
+    }
+}
+
+
 static hie_rc_t
 add_either(sorting_t *g, hie_type_t type, const hie_search_plan_t *plan);
 
@@ -123,10 +139,7 @@ add_param(sorting_t *g, hie_type_t type, hie_str_t code)
     }
 
     g->out->kind = kind;
-    if (add_key(g->params, plan->param.key)) {
-        APR_ARRAY_PUSH(g->of, hie_type_t) = type;
-    }
-
+    add_slot(g, type, &plan->param);
     return HIE_OK;
 }
 
@@ -156,7 +169,7 @@ add_behind(sorting_t *g, const hie_parameter_t *def, hie_type_t only,
             && hie_search_param(g->s, type, code) != NULL)
         {
             rc = add_param(g, type, code);
-            (void) add_key(g->through, def->key);
+            (void) add_key(g->through, def->ref_key);
         }
     }
 
@@ -227,6 +240,7 @@ sort_key(sorting_t *g)
     g->out->n = g->params->nelts;
     g->out->params = (const uint32_t *) g->params->elts;
     g->out->of = (const hie_type_t *) g->of->elts;
+    g->out->to = (const hie_type_t *) g->to->elts;
     g->out->n_through = g->through->nelts;
     g->out->through = (const uint32_t *) g->through->elts;
     return rc;
@@ -280,6 +294,7 @@ hie_search_sort(hie_search_t *s, const hie_type_t *types, int n_types,
         g.whole.len -= g.out->descending;
         g.params = apr_array_make(pool, 4, sizeof(uint32_t));
         g.of = apr_array_make(pool, 4, sizeof(hie_type_t));
+        g.to = apr_array_make(pool, 4, sizeof(hie_type_t));
         g.through = apr_array_make(pool, 4, sizeof(uint32_t));
         if (g.whole.len == 0) {
             return wrong(&g, "expected the name of a search parameter");

@@ -151,18 +151,22 @@ add_carried(hie_indexer_t *ix, hie_str_t type, hie_str_t id)
 }
 
 
+/* Of a parameter that finds a part of what another one does, that one's
+ * say it. */
 static void
 add_reference(hie_indexer_t *ix, uint64_t target, bool referring)
 {
     hie_search_reference_t  *r;
 
+    if (ix->param->ref_key != ix->param->key) {
+        return;
+    }
+
     r = apr_array_push(ix->references);
     r->param = ix->param->key;
     r->referring = referring;
     r->target = target;
-    if (ix->param->token_key == ix->param->key) {
-        add_key(ix, hie_search_reference_key(r->param, target));
-    }
+    add_key(ix, hie_search_reference_key(r->param, target));
 }
 
 

@@ -307,7 +307,7 @@ target_type(hie_find_t *w, const hie_chain_t *chain)
 static int
 add_mix(hie_find_t *w, const hie_chain_t *chain)
 {
-    return hie_find_i64(w, (int64_t) hie_search_param_mix(chain->token));
+    return hie_find_i64(w, (int64_t) hie_search_param_mix(chain->param));
 }
 
 

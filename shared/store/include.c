@@ -269,7 +269,7 @@ add_targets(const hie_include_t *i, const hie_row_t *rows, int n,
             key = hie_search_resource_key(rows[k].type, rows[k].id);
             APR_ARRAY_PUSH(keys, uint64_t) = key;
             APR_ARRAY_PUSH(tokens, uint64_t) =
-                hie_search_reference_key(i->token, key);
+                hie_search_reference_key(i->param, key);
         }
     }
 }

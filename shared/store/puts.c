@@ -335,28 +335,51 @@ compare_keys(const void *va, const void *vb)
 }
 
 
-/* What it refers to anywhere, but for what hie_search_referring knows of its
- * parameters. */
+/* What parameters find that it refers to: all, or those that
+ * hie_search_referring knows. */
+typedef struct {
+    uint64_t  *keys;             /* in their order */
+    int        n;
+} known_t;
+
+static known_t
+known_targets(hie_rows_t *w, const hie_search_values_t *v, bool referring)
+{
+    known_t  known;
+    int      i;
+
+    known.keys = apr_palloc(w->pool, sizeof(*known.keys)
+                                     * (size_t) (v->n_references + 1));
+    known.n = 0;
+    for (i = 0; i < v->n_references; i++) {
+        if (v->references[i].referring || !referring) {
+            known.keys[known.n++] = v->references[i].target;
+        }
+    }
+
+    qsort(known.keys, (size_t) known.n, sizeof(*known.keys), compare_keys);
+    return known;
+}
+
+
+static bool
+is_known(const known_t *known, uint64_t key)
+{
+    return bsearch(&key, known->keys, (size_t) known->n, sizeof(key),
+                   compare_keys) != NULL;
+}
+
+
+/* What it refers to anywhere besides. */
 static void
 add_referring(hie_rows_t *w, const hie_relations_t *x,
               const hie_search_values_t *v)
 {
-    int        i, n;
-    uint64_t  *known;
+    int      i;
+    known_t  known = known_targets(w, v, true);
 
-    known = apr_palloc(w->pool, sizeof(*known)
-                                * (size_t) (v->n_references + 1));
-    for (i = 0, n = 0; i < v->n_references; i++) {
-        if (v->references[i].referring) {
-            known[n++] = v->references[i].target;
-        }
-    }
-
-    qsort(known, (size_t) n, sizeof(*known), compare_keys);
     for (i = 0; i < x->n_refs; i++) {
-        if (bsearch(&x->refs[i], known, (size_t) n, sizeof(*known),
-                    compare_keys) == NULL)
-        {
+        if (!is_known(&known, x->refs[i])) {
             add_key(&w->tokens, hie_search_reference_key(0, x->refs[i]));
         }
     }
@@ -396,7 +419,8 @@ static void
 add_references(hie_rows_t *w, const hie_relations_t *x,
                const hie_search_values_t *v)
 {
-    int  i;
+    int      i;
+    known_t  known = known_targets(w, v, false);
 
     hie_array_i32(&w->r0, (int32_t) w->ref_keys.n);
     for (i = 0; i < v->n_references; i++) {
@@ -404,8 +428,10 @@ add_references(hie_rows_t *w, const hie_relations_t *x,
         add_key(&w->ref_keys, v->references[i].target);
     }
     for (i = 0; i < x->n_followed; i++) {
-        hie_array_i32(&w->ref_params, 0);
-        add_key(&w->ref_keys, x->refs[i]);
+        if (!is_known(&known, x->refs[i])) {
+            hie_array_i32(&w->ref_params, 0);
+            add_key(&w->ref_keys, x->refs[i]);
+        }
     }
     hie_array_i32(&w->r1, (int32_t) w->ref_keys.n);
 }

@@ -37,6 +37,25 @@ add_references(hie_find_t *w, const uint32_t *params, int n)
 }
 
 
+/* By each of them to t, of the type that it leads to. */
+static void
+add_ways(hie_find_t *w, const char *t, const hie_sort_t *s)
+{
+    int  i;
+
+    hie_buf_addc(&w->sql, '(');
+    for (i = 0; i < s->n; i++) {
+        hie_buf_addz(&w->sql, i > 0 ? " OR " : "");
+        add_references(w, &s->params[i], 1);
+        if (s->to[i] != HIE_TYPE_NONE) {
+            hie_buf_addf(&w->sql, " AND %s.type = $%d::text", t,
+                         hie_find_str(w, hie_str(hie_types[s->to[i]].name)));
+        }
+    }
+    hie_buf_addc(&w->sql, ')');
+}
+
+
 /* By rid alone: no order of an index leads to the least value sooner. */
 static void
 add_rows_value(hie_find_t *w, const hie_sort_t *s, const char *table,
@@ -49,12 +68,11 @@ add_rows_value(hie_find_t *w, const hie_sort_t *s, const char *table,
 }
 
 
-/* What is referred to, contained or not, one by one: " FROM … t WHERE …",
- * without an end. A join would be free to read the whole table for each row
- * that is sorted, and is planned so as long as there are no statistics. */
+/* What is referred to, contained or not, one by one: " FROM … t WHERE", without
+ * an end. A join would be free to read the whole table for each row that is
+ * sorted, and is planned so as long as there are no statistics. */
 static void
-add_targets(hie_find_t *w, const char *t, const uint32_t *params, int n,
-            const char *alias)
+add_targets(hie_find_t *w, const char *t, const char *alias)
 {
     hie_buf_addf(&w->sql, " FROM unnest(%s.ref_params, %s.ref_keys)"
                  " AS u(param, key) CROSS JOIN LATERAL (SELECT *"
@@ -62,7 +80,6 @@ add_targets(hie_find_t *w, const char *t, const uint32_t *params, int n,
                  alias, alias, t, t);
     hie_find_base_sql(w, t);
     hie_buf_addf(&w->sql, " OFFSET 0) %s WHERE ", t);
-    add_references(w, params, n);
 }
 
 
@@ -105,7 +122,8 @@ add_value(hie_find_t *w, const hie_sort_t *s, const char *alias)
         t = hie_find_alias(w);
         hie_buf_addf(&w->sql, "(SELECT %s(%s.type || '/' || %s.id)", least, t,
                      t);
-        add_targets(w, t, s->params, s->n, alias);
+        add_targets(w, t, alias);
+        add_ways(w, t, s);
         hie_buf_addf(&w->sql, " AND %s.owner IS NULL)", t);
         break;
     }
@@ -148,7 +166,8 @@ hie_sort_value(hie_find_t *w, const hie_sort_t *s, const char *alias)
                  s->descending ? "max" : "min");
     add_value(w, s, t);
     hie_buf_addz(&w->sql, " AS x");
-    add_targets(w, t, s->through, s->n_through, alias);
+    add_targets(w, t, alias);
+    add_references(w, s->through, s->n_through);
     add_types(w, s, t);
     hie_buf_addz(&w->sql, ") v)");
 }

@@ -92,8 +92,7 @@ typedef struct {
     hie_method_t method;       /* of a row of a history, else 0 */
     int64_t      rid;          /* its place: of a row that was found */
     int          n_references; /* if they were asked for: what it refers to, */
-    int32_t     *ref_params;   /* by which parameter (0: by whichever, or
-                                  none) */
+    int32_t     *ref_params;   /* by which parameter (0: by none) */
     uint64_t    *ref_keys;     /* and the key of that */
 } hie_row_t;
 
@@ -258,6 +257,7 @@ hie_store_history(hie_store_t *s, const hie_visible_t *v,
 typedef struct {
     hie_str_t         type;          /* Patient or Encounter */
     hie_str_t         id;
+    hie_str_t         base;          /* our URL */
     uint64_t         *patients;      /* whose compartments it is in */
     int               n_patients;
     bool              may_all;       /* may read all types, or */

@@ -109,6 +109,43 @@ def _(s):
         """, ordered=True)
 
 
+@both("a parameter that finds some of the references of another one")
+def _(s):
+    plant(s, person("z", "Zorn"), {
+        "resourceType": "Group", "id": "g", "type": "person",
+        "actual": True})
+    plant(s, observation("a", "z"),
+          observation("b", subject={"reference": "Group/<g>"}),
+          observation("c", "z"))
+    table(s, "Observation", """
+        _sort=subject,_id               b a c
+        _sort=-subject,_id              a c b
+        _sort=patient,_id               a c b
+        _sort=-patient,_id              a c b
+        _sort=patient.family,_id        a c b
+        patient:missing=false&_sort=_id  a c
+        patient.family=Zorn&_sort=_id   a c
+        patient._id=<g>                 -
+        subject._id=<g>                 b
+        """, ordered=True)
+    table(s, "Patient", """
+        _has:Observation:patient:status=final   z
+        _has:Observation:subject:status=final   z
+        """)
+    for name, wanted in (("patient", ["z"]), ("subject", ["g", "z"])):
+        r = ask(s, "/Observation", f"_tag={TAG}|{s.key}"
+                f"&_include=Observation:{name}")
+        equal(sorted(labels(s, entries(r, "include"))), wanted, name)
+        for kind, key in ("Patient", "z"), ("Group", "g"):
+            r = ask(s, f"/{kind}", f"_id={s.id(key)}"
+                    f"&_revinclude=Observation:{name}")
+            if (kind, name) == ("Group", "patient"):
+                equal(r.status, 400, "it does not lead there")
+            else:
+                equal(sorted(labels(s, entries(r, "include"))),
+                      ["a", "c"] if key == "z" else ["b"], f"back {name}")
+
+
 def crowd(s, n):
     plant(s, person("p", "Crowd"), *(observation(
         f"o{i:02}", effectiveDateTime=f"2023-01-{1 + i // 3:02}")

@@ -371,7 +371,7 @@ test_referrers(void **state)
     assert_int_equal(c.kind, HIE_CRITERION_HAS);
     assert_int_equal(c.chains[0].type, HIE_TYPE_Observation);
     assert_int_equal(c.chains[0].param,
-                     hie_search_param_key("Observation", "patient"));
+                     hie_search_param_key("Observation", "subject"));
     assert_int_equal(c.chains[0].criteria->criteria[0].kind,
                      HIE_CRITERION_HAS);
     ask_well("Observation", "subject:Patient._has:Group:member:_id=1", &c);

@@ -180,10 +180,11 @@ check_param(const hie_search_param_t *row, hie_type_t type,
             const hie_doc_t *d, const hie_search_values_t *x, apr_pool_t *p,
             const char *name)
 {
-    uint32_t             key;
-    hie_fhirpath_env_t   env = { .pool = p };
-    hie_fhirpath_item_t  root;
-    hie_fhirpath_list_t  list;
+    uint32_t                key;
+    hie_fhirpath_env_t      env = { .pool = p };
+    hie_fhirpath_item_t     root;
+    hie_fhirpath_list_t     list;
+    const hie_parameter_t  *def;
 
     if (row->expression == NULL || strcmp(row->code, "_id") == 0
         || strcmp(row->code, "_lastUpdated") == 0
@@ -201,7 +202,8 @@ check_param(const hie_search_param_t *row, hie_type_t type,
     }
 
     if (row->kind == HIE_SEARCH_REFERENCE) {
-        check_references(&list, key, x, p);
+        def = hie_search_param(search, type, hie_str(row->code));
+        check_references(&list, def->ref_key, x, p);
     }
 }
 

@@ -163,7 +163,7 @@ test_create(void **state)
     assert_full(1);
     assert_int_equal(count("resource", apr_psprintf(pool,
         "type = 'Observation' AND id = 'o' AND key = %" APR_INT64_T_FMT
-        " AND ref_params = '{41,-1,0,0}' AND ref_keys = '{1001,-1,1001,1002}'"
+        " AND ref_params = '{41,-1,0}' AND ref_keys = '{1001,-1,1002}'"
         " AND tokens = ARRAY[501, 502, -1, 1002 # (%s),"
         " 1003 # (%s)]::bigint[] AND method = 1 AND NOT deleted",
         (apr_int64_t) hie_search_resource_key(put.type, put.id), mix, mix)),

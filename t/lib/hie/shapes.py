@@ -117,10 +117,18 @@ def slot(kind, name):
     return Ask(kind, "slot", name, lambda c: c)
 
 
-def signed(kind, name):
-    """The same in ref_params and present."""
-    return Ask(kind, "slot", name,
-               lambda c: c - (1 << 32) if c >= 1 << 31 else c)
+def as_integer(key):
+    return key - (1 << 32) if key >= 1 << 31 else key
+
+
+def present(kind, name):
+    """The same in present."""
+    return Ask(kind, "slot", name, as_integer)
+
+
+def reference(kind, name):
+    """Under what its references stand in ref_params."""
+    return Ask(kind, "reference", name, as_integer)
 
 
 class Draw:
@@ -317,7 +325,7 @@ def _(d):
 def _(d):
     return (f"/Condition?patient={d.patient}&abatement-date:missing=true",
             [key("Condition", "patient", d.patient),
-             signed("Condition", "abatement-date")])
+             present("Condition", "abatement-date")])
 
 
 @shape("tag and profile", page("r.tokens @> ARRAY[$1::bigint, $2, $3]"), True)
@@ -694,8 +702,8 @@ def _(d):
     name = "_has:Encounter:practitioner:_has:Condition:encounter:code"
     return (f"/Practitioner?{name}={code}",
             [inner("Practitioner", name, code, depth=2),
-             signed("Condition", "encounter"),
-             signed("Encounter", "practitioner")])
+             reference("Condition", "encounter"),
+             reference("Encounter", "practitioner")])
 
 
 # Pages with what belongs to them.
@@ -724,7 +732,7 @@ def _(d):
     return (f"/Observation?patient={d.patient}&_count=50"
             "&_include=Observation:encounter&_include=Observation:subject",
             [key("Observation", "patient", d.patient),
-             signed("Observation", "encounter")])
+             reference("Observation", "encounter")])
 
 
 @shape("reverse include", f"""
@@ -753,8 +761,8 @@ def _(d):
     return (f"/Observation?_id={observation}&_include=Observation:encounter"
             "&_include:iterate=Encounter:service-provider",
             [row_key("Observation", observation),
-             signed("Observation", "encounter"),
-             signed("Encounter", "service-provider")])
+             reference("Observation", "encounter"),
+             reference("Encounter", "service-provider")])
 
 
 @shape("reports with results", f"""
@@ -770,5 +778,5 @@ def _(d):
     return (f"/DiagnosticReport?patient={d.patient}&_sort=-date&_count=5"
             "&_include=DiagnosticReport:result",
             [key("DiagnosticReport", "patient", d.patient),
-             signed("DiagnosticReport", "result"),
+             reference("DiagnosticReport", "result"),
              slot("DiagnosticReport", "date")])
