@@ -11,6 +11,7 @@
 #include "fhir/fhir.h"
 
 #define DEPTH  40
+#define BASE   "http://a/fhir"
 
 int
 LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
@@ -109,6 +110,42 @@ edit(const hie_doc_t *d, uint32_t nodes, uint64_t dice, apr_pool_t *pool)
 }
 
 
+/* What the text tells at a glance is what it tells when it is parsed. */
+static void
+glance(hie_str_t text, hie_str_t type, const hie_relations_t *x,
+       apr_pool_t *pool)
+{
+    bool             *found = apr_pcalloc(pool, (size_t) x->n_refs + 1);
+    hie_str_t         t, id, value, rest = text;
+    hie_error_t       err;
+    hie_reference_t   ref;
+    uint64_t          key;
+    int               i, n = 0;
+
+    require(hie_fhir_text_name(text, pool, &t, &id, &err) == HIE_OK);
+    require(hie_str_eq(t, type) && hie_str_eqz(id, "n1"));
+
+    while (hie_fhir_text_reference(&rest, pool, &value)) {
+        if (!hie_fhir_reference(value, HIE_STR(BASE), &ref) || !ref.local
+            || ref.type.len == 0)
+        {
+            continue;
+        }
+
+        key = hie_fhir_resource_key(ref.type, ref.id);
+        for (i = 0; i < x->n_refs && x->refs[i] != key; i++) {
+            /* void */
+        }
+
+        require(i < x->n_refs);
+        n += !found[i];
+        found[i] = true;
+    }
+
+    require(n == x->n_refs);
+}
+
+
 static void
 resource(const hie_doc_t *d, apr_pool_t *pool)
 {
@@ -133,7 +170,7 @@ resource(const hie_doc_t *d, apr_pool_t *pool)
     require(hie_str_eq(out, again));
 
     require(hie_fhir_relations(d, type, HIE_STR("n1"),
-                               HIE_STR("http://a/fhir"), pool, &x, &err)
+                               HIE_STR(BASE), pool, &x, &err)
             == HIE_OK);
     require(x.n_compartment <= x.n_patients && x.n_followed <= x.n_refs);
 
@@ -144,6 +181,8 @@ resource(const hie_doc_t *d, apr_pool_t *pool)
     for (i = 0; i < x.n_labels; i++) {
         require(hie_utf8_valid(x.labels[i].json));
     }
+
+    glance(out, type, &x, pool);
 }
 
 

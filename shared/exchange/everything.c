@@ -330,10 +330,11 @@ add_entry(hie_buf_t *b, hie_str_t base, const hie_row_t *row, int class)
     hie_buf_adds(b, row->type);
     hie_buf_addc(b, '/');
     hie_buf_adds(b, row->id);
-    hie_buf_addz(b, "\",\"resource\":");
+    hie_buf_adds(b, HIE_STR("\",\"resource\":"));
     hie_buf_adds(b, row->body);
-    hie_buf_addz(b, class < 2 ? ",\"search\":{\"mode\":\"match\"}}"
-                              : ",\"search\":{\"mode\":\"include\"}}");
+    hie_buf_adds(b, HIE_STR(",\"search\":{\"mode\":\""));
+    hie_buf_adds(b, class < 2 ? HIE_STR("match\"}}")
+                              : HIE_STR("include\"}}"));
 }
 
 
@@ -448,6 +449,7 @@ hie_do_everything(hie_job_t *job)
     e = apr_pcalloc(job->pool, sizeof(*e));
     e->job = job;
     e->query.type = job->todo.type;
+    e->query.base = job->base_url;
     apr_pool_create(&e->pool, job->pool);
     e->rows = apr_array_make(e->pool, 64, sizeof(hie_row_t));
     e->classes = apr_array_make(e->pool, 64, sizeof(int));

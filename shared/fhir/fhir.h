@@ -149,6 +149,19 @@ typedef struct {
 bool
 hie_fhir_reference(hie_str_t text, hie_str_t base, hie_reference_t *out);
 
+/*
+ * Of the text of a resource that is stored, without parsing it: its type and
+ * id, with which it mostly begins (if not, it is parsed after all); and its
+ * literal references one by one, all that is named `reference` without an
+ * escape. `rest` is the text, and afterwards what is behind the one that was
+ * found; false: there is none. Values are spans of the text, or in `pool`.
+ */
+hie_rc_t
+hie_fhir_text_name(hie_str_t text, apr_pool_t *pool, hie_str_t *type,
+                   hie_str_t *id, hie_error_t *err);
+bool
+hie_fhir_text_reference(hie_str_t *rest, apr_pool_t *pool, hie_str_t *value);
+
 
 /*
  * What a resource tells about other things than itself.

@@ -6,9 +6,11 @@
  * by the same predicate, and asked row by row of the others.
  *
  * Where the page is large enough for all, the rows are read with their bodies
- * as they lie, and with what they refer to, which is then read by its key:
- * two statements, and no row is copied or sorted in the database. Else the
- * page is cut out of all places by one statement.
+ * as they lie, and then by its key what they refer to: two statements, and no
+ * row is copied or sorted in the database. Of each column that it sends, an
+ * array above all, the database makes a copy, which is a good part of its work:
+ * where all is wanted, type, id and references are taken from the body. Else
+ * the page is cut out of all places by one statement.
  */
 
 #include "store/private.h"
@@ -20,10 +22,15 @@
 #include <apr_tables.h>
 
 /* What a row refers to. A Bundle only carries it. */
-#define REFERS  "CASE WHEN r.type <> 'Bundle' THEN r.ref_keys END"
+#define CARRIES  "Bundle"
+#define REFERS  "CASE WHEN r.type <> '" CARRIES "' THEN r.ref_keys END"
 
 /* Pages from so many rows on are tried as a whole. */
 #define WHOLE  200
+
+/* References that are remembered as they were written. */
+#define LATELY        64
+#define LATELY_SHIFT  58
 
 
 typedef struct {
@@ -107,7 +114,6 @@ begin(all_t *w, const hie_visible_t *v, const hie_everything_t *q,
     hie_params_init(&w->params, pool);
 
     w->p_patients = add_keys(w, q->patients, q->n_patients);
-    w->p_since = add_time(w, q->since, INT64_MIN);
     w->p_limit = add_i64(w, (int64_t) q->count + 1);
     hie_visible_param(&w->params, v);
     w->p_actors = w->params.n;
@@ -157,6 +163,20 @@ add_belongs(all_t *w, const char *alias)
 }
 
 
+/* Whether a row that mentions them mentions nobody else. Of one patient it is
+ * enough to count, which is cheaper. */
+static void
+add_is_same(all_t *w, const char *alias)
+{
+    if (w->query->n_patients == 1) {
+        hie_buf_addf(&w->sql, "cardinality(%s.patients) = 1", alias);
+    } else {
+        hie_buf_addf(&w->sql, "%s.patients = $%d::bigint[]", alias,
+                     w->p_patients);
+    }
+}
+
+
 /* v: whether what has exactly these patients is visible. */
 static void
 add_same(all_t *w)
@@ -187,9 +207,10 @@ add_matches(all_t *w)
                  " AND r.care_from < $%d::timestamptz AND ", w->p_from,
                  w->p_until);
     add_is_one_of(w, "r", w->p_may);
-    hie_buf_addf(&w->sql, " AND CASE WHEN r.owner IS NOT NULL THEN false"
-                 " WHEN r.patients = $%d::bigint[]"
-                 " THEN (SELECT v.ok FROM v) ELSE ", w->p_patients);
+    hie_buf_addz(&w->sql, " AND CASE WHEN r.owner IS NOT NULL THEN false"
+                 " WHEN ");
+    add_is_same(w, "r");
+    hie_buf_addz(&w->sql, " THEN (SELECT v.ok FROM v) ELSE ");
     hie_visible_sql(&w->sql, w->see, "r", w->p_actors);
     hie_buf_addz(&w->sql, " END");
 }
@@ -199,6 +220,9 @@ add_matches(all_t *w)
 static void
 add_is_wanted(all_t *w, const char *alias)
 {
+    if (w->p_since == 0) {
+        w->p_since = add_time(w, w->query->since, INT64_MIN);
+    }
     if (w->p_want == 0 && !w->query->want_all) {
         w->p_want = add_strings(w, w->query->want, w->query->n_want);
     }
@@ -240,8 +264,12 @@ typedef struct {
     apr_array_header_t      *found;      /* found_t */
     apr_hash_t              *seen;       /* what they refer to: */
     apr_array_header_t      *refs;       /* reference_t */
+    apr_array_header_t      *unsure;     /* uint64_t: rows of which only the
+                                            database knows whether they refer
+                                            to us */
     bool                     overfull;
     bool                     self;
+    hie_str_t                lately[LATELY];
 } gather_t;
 
 
@@ -258,23 +286,32 @@ compare_found(const void *va, const void *vb)
 
 
 /* The patients are null where they are those that were asked for. */
-static void
-take_found(gather_t *g, PGresult *res, int i, int class)
+static found_t *
+add_found(gather_t *g, PGresult *res, int i, int patients)
 {
     found_t  *f = apr_array_push(g->found);
 
     memset(f, 0, sizeof(*f));
-    f->class = class;
     f->row.rid = hie_result_i64(res, i, 0);
-    f->row.type = hie_result_str(res, i, 1);
-    f->row.id = hie_result_str(res, i, 2);
-    if (PQgetisnull(res, i, 3)) {
+    if (PQgetisnull(res, i, patients)) {
         f->row.patients = g->query->patients;
         f->row.n_patients = g->query->n_patients;
     } else {
-        f->row.patients = hie_result_keys(res, i, 3, g->pool,
+        f->row.patients = hie_result_keys(res, i, patients, g->pool,
                                           &f->row.n_patients);
     }
+    return f;
+}
+
+
+static void
+take_found(gather_t *g, PGresult *res, int i, int class)
+{
+    found_t  *f = add_found(g, res, i, 3);
+
+    f->class = class;
+    f->row.type = hie_result_str(res, i, 1);
+    f->row.id = hie_result_str(res, i, 2);
     f->row.body = hie_result_str(res, i, 4);
 }
 
@@ -295,21 +332,81 @@ is_asked_for(const hie_everything_t *q, uint64_t key)
 
 /* Most rows refer to the same few, and all of them to the patients. */
 static void
-take_references(gather_t *g, const uint64_t *keys, int n, bool own)
+take_reference(gather_t *g, uint64_t key, bool own)
 {
     reference_t  *ref;
-    int           i;
 
-    for (i = 0; i < n; i++) {
-        if (is_asked_for(g->query, keys[i])
-            || apr_hash_get(g->seen, &keys[i], sizeof(keys[i])) != NULL)
+    if (is_asked_for(g->query, key)) {
+        return;
+    }
+
+    ref = apr_hash_get(g->seen, &key, sizeof(key));
+    if (ref == NULL) {
+        ref = apr_pcalloc(g->pool, sizeof(*ref));
+        ref->key = key;
+        apr_hash_set(g->seen, &ref->key, sizeof(ref->key), ref);
+        APR_ARRAY_PUSH(g->refs, reference_t *) = ref;
+    }
+    ref->own |= own;
+}
+
+
+static void
+take_references(gather_t *g, PGresult *res, int i, bool own)
+{
+    int        k, n;
+    uint64_t  *keys = hie_result_keys(res, i, 5, g->pool, &n);
+
+    for (k = 0; k < n; k++) {
+        take_reference(g, keys[k], own);
+    }
+}
+
+
+/* Where a text that was taken lately is, if this one was. */
+static hie_str_t *
+lately(gather_t *g, hie_str_t text)
+{
+    uint64_t  tail = 0;
+    size_t    n = text.len < sizeof(tail) ? text.len : sizeof(tail);
+
+    memcpy(&tail, text.ptr + text.len - n, n);
+    return &g->lately[(tail * UINT64_C(0x9e3779b97f4a7c15)) >> LATELY_SHIFT];
+}
+
+
+/* The same from the body. Whether another server's URL was one of ours when
+ * it was written stands in the row only. */
+static void
+take_written(gather_t *g, const hie_row_t *row, bool own)
+{
+    hie_reference_t  ref;
+    hie_str_t        rest = row->body, text, *same;
+    bool             sure = true;
+
+    if (hie_str_eqz(row->type, CARRIES)) {
+        return;
+    }
+
+    while (hie_fhir_text_reference(&rest, g->pool, &text)) {
+        same = lately(g, text);
+        if ((hie_str_eq(*same, text) && !own)
+            || !hie_fhir_reference(text, g->query->base, &ref)
+            || ref.type.len == 0)
         {
             continue;
         }
-        ref = apr_palloc(g->pool, sizeof(*ref));
-        *ref = (reference_t) { .key = keys[i], .own = own };
-        apr_hash_set(g->seen, &ref->key, sizeof(ref->key), ref);
-        APR_ARRAY_PUSH(g->refs, reference_t *) = ref;
+        if (ref.local) {
+            take_reference(g, hie_fhir_resource_key(ref.type, ref.id), own);
+            *same = text;
+        } else {
+            sure = false;
+        }
+    }
+
+    if (!sure) {
+        APR_ARRAY_PUSH(g->unsure, uint64_t) =
+            hie_fhir_resource_key(row->type, row->id);
     }
 }
 
@@ -319,15 +416,13 @@ take_references(gather_t *g, const uint64_t *keys, int n, bool own)
 #define MANY(rows)  ((rows) / 32)
 
 static void
-leave_rows_out(gather_t *g, PGresult *res, int rows)
+leave_out(gather_t *g, int rows, hie_str_t type, hie_str_t id)
 {
     reference_t  *ref;
     uint64_t      key;
-    int           i;
 
-    for (i = 0; i < rows && g->refs->nelts > MANY(rows); i++) {
-        key = hie_fhir_resource_key(hie_result_str(res, i, 1),
-                                    hie_result_str(res, i, 2));
+    if (g->refs->nelts > MANY(rows)) {
+        key = hie_fhir_resource_key(type, id);
         ref = apr_hash_get(g->seen, &key, sizeof(key));
         if (ref != NULL) {
             ref->here = true;
@@ -337,41 +432,95 @@ leave_rows_out(gather_t *g, PGresult *res, int rows)
 
 
 static bool
-is_self(const hie_everything_t *q, PGresult *res, int i)
+is_self(gather_t *g, hie_str_t type, hie_str_t id)
 {
-    return hie_str_eq(hie_result_str(res, i, 1), q->type)
-           && hie_str_eq(hie_result_str(res, i, 2), q->id);
+    bool  self = hie_str_eq(id, g->query->id)
+                 && hie_str_eq(type, g->query->type);
+
+    g->self |= self;
+    return self;
 }
 
 
-/* The rows, and what they refer to: first by an encounter itself, whose
- * references lead further. */
+/* All rows, of which some are wanted. */
 static void
-take_whole(gather_t *g, PGresult *res)
+take_some(gather_t *g, PGresult *res)
 {
-    uint64_t  *keys;
-    int        i, n, self = -1, rows = PQntuples(res);
+    bool  self;
+    int   i, rows = PQntuples(res);
 
-    for (i = 0; i < rows && self < 0; i++) {
-        self = is_self(g->query, res, i) ? i : -1;
-    }
-    if (self >= 0) {
-        g->self = true;
-        keys = hie_result_keys(res, self, 5, g->pool, &n);
-        take_references(g, keys, n, true);
+    for (i = 0; i < rows; i++) {
+        self = is_self(g, hie_result_str(res, i, 1),
+                       hie_result_str(res, i, 2));
+        if (!PQgetisnull(res, i, 4)) {
+            take_found(g, res, i, self ? 0 : 1);
+        }
+        take_references(g, res, i, self);
     }
     for (i = 0; i < rows; i++) {
-        if (!PQgetisnull(res, i, 4)) {
-            take_found(g, res, i, i == self ? 0 : 1);
-        }
-        keys = hie_result_keys(res, i, 5, g->pool, &n);
-        take_references(g, keys, n, false);
+        leave_out(g, rows, hie_result_str(res, i, 1),
+                  hie_result_str(res, i, 2));
     }
-    leave_rows_out(g, res, rows);
 }
 
 
-/* All that belongs to it, wanted or not: it may refer to what is wanted. */
+/* All rows, and all are wanted. */
+static hie_rc_t
+take_all(gather_t *g, PGresult *res, hie_error_t *err)
+{
+    found_t   *f;
+    hie_rc_t   rc;
+    bool       self;
+    int        i, rows = PQntuples(res);
+
+    for (i = 0; i < rows; i++) {
+        f = add_found(g, res, i, 1);
+        f->row.body = hie_result_str(res, i, 2);
+        rc = hie_fhir_text_name(f->row.body, g->pool, &f->row.type,
+                                &f->row.id, err);
+        if (rc != HIE_OK) {
+            return rc;
+        }
+        self = is_self(g, f->row.type, f->row.id);
+        f->class = self ? 0 : 1;
+        take_written(g, &f->row, self);
+    }
+    for (i = 0; i < rows; i++) {
+        f = &APR_ARRAY_IDX(g->found, i, found_t);
+        leave_out(g, rows, f->row.type, f->row.id);
+    }
+    return HIE_OK;
+}
+
+
+static bool
+wants_all(const hie_everything_t *q)
+{
+    return q->want_all && q->since == 0;
+}
+
+
+/* Of what is not wanted it is asked what it refers to: that may be wanted. */
+static void
+add_columns(all_t *w)
+{
+    hie_buf_addz(&w->sql, " SELECT r.rid, ");
+    if (!wants_all(w->query)) {
+        hie_buf_addz(&w->sql, "r.type, r.id, ");
+    }
+    hie_buf_addz(&w->sql, "CASE WHEN ");
+    add_is_same(w, "r");
+    hie_buf_addz(&w->sql, " THEN NULL ELSE r.patients END, ");
+    if (wants_all(w->query)) {
+        hie_buf_addz(&w->sql, "r.body");
+    } else {
+        hie_buf_addz(&w->sql, "CASE WHEN ");
+        add_is_wanted(w, "r");
+        hie_buf_addz(&w->sql, " THEN r.body END, " REFERS);
+    }
+}
+
+
 static hie_rc_t
 read_whole(gather_t *g, hie_store_t *s, const hie_visible_t *v,
            hie_error_t *err)
@@ -383,11 +532,7 @@ read_whole(gather_t *g, hie_store_t *s, const hie_visible_t *v,
 
     begin(&w, v, q, g->pool);
     add_same(&w);
-    hie_buf_addf(&w.sql, " SELECT r.rid, r.type, r.id,"
-                 " NULLIF(r.patients, $%d::bigint[]), CASE WHEN ",
-                 w.p_patients);
-    add_is_wanted(&w, "r");
-    hie_buf_addz(&w.sql, " THEN r.body END, " REFERS);
+    add_columns(&w);
     add_matches(&w);
     hie_buf_addf(&w.sql, " LIMIT $%d::bigint", w.p_limit);
 
@@ -396,10 +541,12 @@ read_whole(gather_t *g, hie_store_t *s, const hie_visible_t *v,
         return rc;
     }
     hie_result_own(res, g->pool);
-    if (PQntuples(res) > q->count) {
-        g->overfull = true;
-    } else {
-        take_whole(g, res);
+    g->overfull = PQntuples(res) > q->count;
+    if (!g->overfull && wants_all(q)) {
+        return take_all(g, res, err);
+    }
+    if (!g->overfull) {
+        take_some(g, res);
     }
     return HIE_OK;
 }
@@ -427,13 +574,14 @@ add_is_support(all_t *w, const char *own)
 }
 
 
-/* Adds the keys of what is to be read, and whose references they are. */
+/* The keys of what is to be read, and whether it is an encounter itself that
+ * refers to it. */
 static void
 add_references(all_t *w, const gather_t *g)
 {
     const reference_t  *ref;
     hie_array_t         keys, own;
-    int                 i;
+    int                 i, p = w->params.n;
 
     hie_array_init(&keys, g->pool, HIE_PG_INT8, 512);
     hie_array_init(&own, g->pool, HIE_PG_BOOL, 256);
@@ -446,6 +594,26 @@ add_references(all_t *w, const gather_t *g)
     }
     hie_params_array(&w->params, &keys);
     hie_params_array(&w->params, &own);
+    hie_buf_addf(&w->sql, "unnest($%d::bigint[], $%d::bool[])", p + 1, p + 2);
+}
+
+
+static void
+add_unsure(all_t *w, const gather_t *g)
+{
+    hie_buf_addz(&w->sql, "(SELECT u.key, bool_or(u.own) FROM (SELECT *"
+                 " FROM ");
+    add_references(w, g);
+    hie_buf_addz(&w->sql, " AS k(key, own) UNION ALL SELECT k.key, ");
+    if (is_encounter(w->query)) {
+        add_is_self(w, "r");
+    } else {
+        hie_buf_addz(&w->sql, "false");
+    }
+    hie_buf_addf(&w->sql, " FROM hie.resource r, unnest(r.ref_keys) AS k(key)"
+                 " WHERE r.key = ANY ($%d::bigint[])) u GROUP BY u.key)",
+                 add_keys(w, (const uint64_t *) g->unsure->elts,
+                          g->unsure->nelts));
 }
 
 
@@ -454,19 +622,21 @@ static hie_rc_t
 read_support(gather_t *g, hie_store_t *s, const hie_visible_t *v,
              hie_error_t *err)
 {
-    PGresult     *res;
-    hie_rc_t      rc;
-    all_t         w;
-    int           i, keys;
+    PGresult  *res;
+    hie_rc_t   rc;
+    all_t      w;
+    int        i;
 
     begin(&w, v, g->query, g->pool);
-    keys = w.params.n + 1;
-    add_references(&w, g);
-
-    hie_buf_addf(&w.sql, "SELECT t.rid, t.type, t.id, t.patients, t.body"
-                 " FROM unnest($%d::bigint[], $%d::bool[]) q(key, own)"
-                 " JOIN hie.resource t ON t.key = q.key WHERE ", keys,
-                 keys + 1);
+    hie_buf_addz(&w.sql, "SELECT t.rid, t.type, t.id, t.patients, t.body"
+                 " FROM ");
+    if (g->unsure->nelts > 0) {
+        add_unsure(&w, g);
+    } else {
+        add_references(&w, g);
+    }
+    hie_buf_addz(&w.sql, " AS q(key, own) JOIN hie.resource t"
+                 " ON t.key = q.key WHERE ");
     add_is_support(&w, "q.own");
     hie_buf_addz(&w.sql, " AND ");
     add_is_wanted(&w, "t");
@@ -623,11 +793,14 @@ hie_store_everything(hie_store_t *s, const hie_visible_t *v,
     *out = (hie_all_t) { 0 };
     g.found = apr_array_make(pool, 256, sizeof(found_t));
     g.refs = apr_array_make(pool, 16, sizeof(reference_t *));
+    g.unsure = apr_array_make(pool, 4, sizeof(uint64_t));
     g.seen = apr_hash_make(pool);
 
     if (whole) {
         rc = read_whole(&g, s, v, err);
-        if (rc == HIE_OK && !g.overfull && g.refs->nelts > 0) {
+        if (rc == HIE_OK && !g.overfull
+            && g.refs->nelts + g.unsure->nelts > 0)
+        {
             rc = read_support(&g, s, v, err);
         }
     }

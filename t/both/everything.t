@@ -100,6 +100,45 @@ def _(s):
               "the bytes that are stored")
 
 
+@both("what is referred to, however it is written")
+def _(s):
+    p, base = s.id("p"), s.stand.base(s.server)
+    makers = [s.id(n) for n in ("plain", "escaped", "absolute", "foreign",
+                                "told", "spaced")]
+    s.seed(patient(p), *(plain("Practitioner", m) for m in makers))
+    ref = {m.rsplit("-", 1)[1]: f"Practitioner/{m}" for m in makers}
+    written = [
+        json.dumps({"reference": ref["plain"]}),
+        json.dumps({"reference": "#c"}),
+        json.dumps({"reference": ref["escaped"]}).replace("/", "\\/"),
+        json.dumps({"reference": f"{base}/{ref['absolute']}"}),
+        json.dumps({"reference": f"http://x.example/{ref['foreign']}"}),
+        json.dumps({"display": f'"reference":"{ref["told"]}"'}),
+        '{"reference"\n:\t"%s"}' % ref["spaced"]]
+    contained = {"resourceType": "Practitioner", "id": "c", "qualification": [
+        {"code": {"text": "x"},
+         "issuer": {"reference": f"Organization/{s.id('org')}"}}]}
+    s.seed(plain("Organization", s.id("org"), name="x"))
+    # type and id do not come first
+    body = ('{"status":"final","code":{"text":"x"},"subject":{"reference":'
+            f'"Patient/{p}"}},"performer":[{",".join(written)}],"contained":'
+            f'[{json.dumps(contained)}],"id":"{s.id("o")}",'
+            '"resourceType":"Observation"}')
+    equal(s.put(f"/Observation/{s.id('o')}", body, token=s.admin()).status,
+          201, "create")
+    wanted = ["absolute", "escaped", "o", "org", "p", "plain", "spaced"]
+    # by whichever name we are called when it is read
+    for headers in (), [("Host", "elsewhere.example")]:
+        for query in "", "?_since=2000-01-01", "?_count=3":
+            path, got = f"/Patient/{p}/$everything{query}", []
+            while path:
+                r = get(s, path, headers=headers, note=False)
+                got += names(r)
+                path = link(r, "next")
+                path = path and path[path.index("/Patient"):]
+            equal(sorted(got), wanted, f"{query} {headers}")
+
+
 @both("pages: every resource once, in the same order")
 def _(s):
     p, e = chart(s)

@@ -377,6 +377,75 @@ test_references(void **state)
 
 
 static void
+assert_name(const char *text, const char *type, const char *id)
+{
+    hie_str_t    t, i;
+    hie_error_t  err;
+
+    assert_int_equal(hie_fhir_text_name(hie_str(text), pool, &t, &i, &err),
+                     HIE_OK);
+    assert_true(hie_str_eqz(t, type));
+    assert_true(hie_str_eqz(i, id));
+}
+
+
+static void
+test_text_name(void **state)
+{
+    hie_str_t    t, i;
+    hie_error_t  err;
+
+    assert_name("{\"resourceType\":\"Basic\",\"id\":\"a-1.B\"}", "Basic",
+                "a-1.B");
+    assert_name("\n{ \"resourceType\"\t:\r\n\"Basic\" , \"id\" : \"1\"}",
+                "Basic", "1");
+    assert_name("{\"id\":\"1\",\"resourceType\":\"Basic\"}", "Basic", "1");
+    assert_name("{\"resourceType\":\"Basic\",\"meta\":{\"id\":\"2\"},"
+                "\"id\":\"1\"}", "Basic", "1");
+    assert_name("{\"resourceType\":\"B\\u0061sic\",\"id\":\"\\u0031\"}",
+                "Basic", "1");
+    assert_int_equal(hie_fhir_text_name(HIE_STR("{\"resourceType\":\"Basic"),
+                                        pool, &t, &i, &err), HIE_INVALID);
+}
+
+
+static void
+assert_text_references(const char *text, const char *wanted)
+{
+    const char  *all = "";
+    hie_str_t    rest = hie_str(text), value;
+
+    while (hie_fhir_text_reference(&rest, pool, &value)) {
+        all = apr_psprintf(pool, "%s%.*s ", all, HIE_PRISTR(value));
+    }
+    assert_string_equal(all, wanted);
+}
+
+
+static void
+test_text_reference(void **state)
+{
+    assert_text_references("{}", "");
+    assert_text_references("", "");
+    assert_text_references("{\"a\":{\"reference\":\"A/1\"},\"b\":["
+                           "{\"reference\" : \n\"B/2\"}]}", "A/1 B/2 ");
+    assert_text_references("{\"a\":{\"reference\":\"A\\/1\"},\"b\":"
+                           "{\"reference\":\"\\\\\\\"\"}}", "A/1 \\\" ");
+    /* a text, a value, other members, other types, what is cut off */
+    assert_text_references("{\"a\":\"\\\"reference\\\":\\\"A/1\\\"\"}", "");
+    assert_text_references("{\"a\":\"reference\",\"b\":\"B/2\"}", "");
+    assert_text_references("{\"references\":\"A/1\",\"_reference\":\"B/1\"}",
+                           "");
+    assert_text_references("{\"reference\":{\"reference\":\"A/1\"}}", "A/1 ");
+    assert_text_references("{\"reference\":[\"A/1\"]}", "");
+    assert_text_references("{\"reference\":\"A/1", "");
+    assert_text_references("{\"reference\":\"A/1\\", "");
+    assert_text_references("{\"reference\":\"A/1\\\"", "");
+    assert_text_references("{\"reference\"", "");
+}
+
+
+static void
 test_batch(void **state)
 {
     hie_bundle_t  b;
@@ -832,6 +901,8 @@ main(void)
         cmocka_unit_test(test_reference),
         cmocka_unit_test(test_normalize),
         cmocka_unit_test(test_references),
+        cmocka_unit_test(test_text_name),
+        cmocka_unit_test(test_text_reference),
         cmocka_unit_test(test_batch),
         cmocka_unit_test(test_patients),
         cmocka_unit_test(test_refs),
