@@ -262,18 +262,59 @@ hie_criterion_words(hie_criterion_parse_t *p, hie_text_match_t match)
 }
 
 
+/* "system|" where all codes are of one system (R4 section 3.1.1.4.10): of that
+ * one whatever has a value, of another one nothing. */
+static bool
+is_of_system(hie_criterion_parse_t *p, const apr_array_header_t *list)
+{
+    int          i, whole, same;
+    hie_str_t    system, code;
+    const char  *implied = p->out->def->system;
+
+    for (i = 0, whole = 0, same = 0; implied != NULL && i < list->nelts; i++) {
+        system = hie_search_cut(APR_ARRAY_IDX(list, i, hie_str_t), '|', &code);
+        if (code.ptr != NULL && code.len == 0 && system.len > 0) {
+            whole++;
+            same += hie_str_eqz(hie_search_plain(p->pool, system), implied);
+        }
+    }
+
+    if (same == 0 && (whole == 0 || whole < list->nelts)) {
+        return false;
+    }
+
+    p->out->kind = HIE_CRITERION_PRESENT;
+    p->out->n = 1;
+    p->out->n_params = same > 0;
+    p->out->params = &p->out->def->key;
+    return true;
+}
+
+
+static hie_rc_t
+parse_tokens(hie_criterion_parse_t *p)
+{
+    hie_rc_t             rc;
+    apr_array_header_t  *list;
+
+    rc = hie_criterion_split(p, &list);
+    return rc != HIE_OK || is_of_system(p, list) ? rc
+                                                 : parse_keys(p, token_key);
+}
+
+
 hie_rc_t
 hie_criterion_tokens(hie_criterion_parse_t *p)
 {
     hie_str_t  m = p->modifier;
 
     if (m.ptr == NULL) {
-        return parse_keys(p, token_key);
+        return parse_tokens(p);
     }
 
     if (hie_str_eqz(m, "not")) {
         p->out->negate = true;
-        return parse_keys(p, token_key);
+        return parse_tokens(p);
     }
 
     if (hie_str_eqz(m, "text")) {

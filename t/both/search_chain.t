@@ -472,6 +472,8 @@ def _(s):
             ("_type=Patient", "p q"),
             ("_type=Patient,Encounter", "e f p q"),
             ("_type=Encounter,Observation&status=finished", "e f"),
+            ("_type=Encounter,Observation"
+             "&status=http://hl7.org/fhir/encounter-status|", "e f"),
             ("_type=Encounter,Observation&patient=<p>", "a c e"),
             ("_type=Encounter,Observation&patient.family=chain", "a c e"),
             ("_type=Encounter,Observation&subject=Patient/<q>", "b f"),

@@ -195,6 +195,12 @@ def _(s):
         gender=http://hl7.org/fhir/administrative-gender|MALE  -
         gender=http://hl7.org/fhir/observation-status|male  -
         gender:not=http://hl7.org/fhir/administrative-gender|male  b c d e
+        gender=http://hl7.org/fhir/administrative-gender|  a b c
+        gender:not=http://hl7.org/fhir/administrative-gender|  d e
+        gender=male,http://hl7.org/fhir/administrative-gender|  a b c
+        gender=http://hl7.org/fhir/observation-status|  -
+        gender=male,http://hl7.org/fhir/observation-status|  a
+        gender:not=http://hl7.org/fhir/observation-status|  a b c d e
         gender=male,female              a b
         gender=male&gender=female       -
         gender=|male                    a
