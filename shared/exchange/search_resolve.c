@@ -25,6 +25,7 @@ typedef struct {
     hie_terms_t          terms;
     bool                 begun;    /* `terms` is there */
     int                  n_names;
+    const char          *system;   /* of which all codes are; or NULL */
     apr_array_header_t  *codes;    /* hie_str_t: "system|code" */
     hie_error_t         *err;
 } resolver_t;
@@ -58,28 +59,32 @@ add_code(resolver_t *r, const char *format, hie_str_t system, hie_str_t code)
 }
 
 
+/* A code without a system counts by itself, unless its element implies another
+ * one. */
 static void
-add_built_in(void *baton, hie_str_t system, hie_str_t code)
+add_both(void *baton, hie_str_t system, hie_str_t code)
 {
     resolver_t  *r = baton;
 
-    add_code(r, "%.*s|%.*s", system, code);
-    add_code(r, "%.*s|%.*s", HIE_STR(""), code);
+    if (system.len > 0) {
+        add_code(r, "%.*s|%.*s", system, code);
+    }
+
+    if (system.len == 0 || r->system == NULL
+        || hie_str_eqz(system, r->system))
+    {
+        add_code(r, "%.*s|%.*s", HIE_STR(""), code);
+    }
 }
 
 
-/* An element of type code has no system: its codes count by themselves. */
 static void
 add_codes(resolver_t *r, const hie_term_code_t *codes, size_t n)
 {
     size_t  i;
 
     for (i = 0; i < n; i++) {
-        if (codes[i].system.len > 0) {
-            add_code(r, "%.*s|%.*s", codes[i].system, codes[i].code);
-        }
-
-        add_code(r, "%.*s|%.*s", HIE_STR(""), codes[i].code);
+        add_both(r, codes[i].system, codes[i].code);
     }
 }
 
@@ -108,7 +113,7 @@ add_value_set(resolver_t *r, hie_str_t name, hie_error_t *err)
         add_codes(r, codes, n);
 
     } else if (rc == HIE_NOT_FOUND
-               && hie_validation_codes(name, add_built_in, r))
+               && hie_validation_codes(name, add_both, r))
     {
         rc = HIE_OK;
     }
@@ -168,6 +173,7 @@ look_up(resolver_t *r, hie_criterion_t *c)
         r->begun = true;
     }
 
+    r->system = c->def != NULL && c->n_params == 1 ? c->def->system : NULL;
     r->codes = apr_array_make(r->a->pool, 64, sizeof(hie_str_t));
     for (i = 0; i < c->n; i++) {
         if (++r->n_names > NAMES_MAX) {

@@ -11,6 +11,7 @@ from hie.fhir import consent                                     # noqa: E402
 from hie.search import ask, plant, table                         # noqa: E402
 from hie.tap import both, check, equal, main                     # noqa: E402
 
+STATUS = "http://hl7.org/fhir/observation-status"
 SYSTEM = "urn:<key>:cs"
 
 
@@ -48,6 +49,9 @@ def library(s):
               {"code": "lung"}]}),
           value_set("empty", {"system": SYSTEM, "filter": [
               {"property": "concept", "op": "is-a", "value": "left"}]}),
+          value_set("states", {"system": STATUS, "concept": [
+              {"code": "amended"}]}, {"system": "urn:other", "concept": [
+                  {"code": "final"}]}),
           value_set("unknown", {"system": "urn:<key>:nothing"}),
           value_set("loop", {"valueSet": ["urn:<key>:loop"]}),
           {"resourceType": "Patient", "id": "p", "gender": "female",
@@ -79,6 +83,8 @@ def _(s):
         code:in=urn:<key>:is-heart&status=final  a h l v
         status:in=http://hl7.org/fhir/ValueSet/observation-status  a g h l n v x y
         status:not-in=http://hl7.org/fhir/ValueSet/observation-status  -
+        status:in=urn:<key>:states      n
+        status:not-in=urn:<key>:states  a g h l v x y
         code:in=urn:<key>:nobody        !400
         code:in=ValueSet/<nobody>       !400
         code:in=Patient/<p>             !400
