@@ -229,6 +229,10 @@ parse_list(hie_criterion_parse_t *p)
 
     chains = apr_array_make(p->pool, 1, sizeof(hie_chain_t));
     p->out->def = hie_search_param(p->s, HIE_TYPE_List, HIE_STR("item"));
+    if (hie_str_starts(p->value, "$")) {
+        return hie_criterion_current(p);
+    }
+
     rc = follow(p, HIE_TYPE_List, HIE_STR("_id"), chains);
     hie_criterion_set_chains(p->out, HIE_CRITERION_HAS, chains);
     return rc;

@@ -37,6 +37,10 @@ typedef struct {
 hie_rc_t
 hie_criterion_value(hie_criterion_parse_t *p);
 
+/* current.c: _list=$current-… */
+hie_rc_t
+hie_criterion_current(hie_criterion_parse_t *p);
+
 /* criterion_token.c, criterion_range.c: those of a kind. */
 hie_rc_t
 hie_criterion_tokens(hie_criterion_parse_t *p);

@@ -238,6 +238,64 @@ def _(s):
     equal(r.json()["total"], 1001, "above one of them")
 
 
+def state(kind, code):
+    return {"coding": [{"system": "http://terminology.hl7.org/CodeSystem/"
+                        + kind, "code": code}]}
+
+
+def condition(key, clinical, verified="confirmed", **more):
+    return {"resourceType": "Condition", "id": key,
+            "clinicalStatus": state("condition-clinical", clinical),
+            "verificationStatus": state("condition-ver-status", verified),
+            "subject": {"reference": "Patient/<p>"}, **more}
+
+
+def allergy(key, clinical, verified="confirmed", **more):
+    return {"resourceType": "AllergyIntolerance", "id": key,
+            "clinicalStatus": state("allergyintolerance-clinical", clinical),
+            "verificationStatus": state("allergyintolerance-verification",
+                                        verified),
+            "patient": {"reference": "Patient/<p>"}, **more}
+
+
+def medication(kind, key, status):
+    return {"resourceType": kind, "id": key, "status": status,
+            **({"intent": "order"} if kind == "MedicationRequest" else {}),
+            "medicationCodeableConcept": {"text": "x"},
+            "subject": {"reference": "Patient/<p>"}}
+
+
+@both("_list of what is current")
+def _(s):
+    plant(s, {"resourceType": "Patient", "id": "p"},
+          condition("c1", "active"), condition("c2", "recurrence"),
+          condition("c3", "relapse", "provisional"),
+          condition("c4", "resolved"), condition("c5", "active", "refuted"),
+          allergy("a1", "active"),
+          allergy("a2", "active", category=["food", "medication"]),
+          allergy("a3", "inactive", category=["medication"]),
+          allergy("a4", "active", "refuted", category=["medication"]),
+          medication("MedicationRequest", "m1", "active"),
+          medication("MedicationRequest", "m2", "stopped"),
+          medication("MedicationStatement", "t1", "active"),
+          medication("MedicationStatement", "t2", "completed"))
+    for kind, text in (
+            ("Condition", "$current-problems  c1 c2 c3"),
+            ("Condition", "$current-problems&clinical-status=relapse  c3"),
+            ("Condition", "$current-allergies  -"),
+            ("AllergyIntolerance", "$current-allergies  a1 a2"),
+            ("AllergyIntolerance", "$current-drug-allergies  a2"),
+            ("MedicationRequest", "$current-medications  m1"),
+            ("MedicationStatement", "$current-medications  t1"),
+            ("Patient", "$current-problems  -"),
+            ("Condition", "$current-worries  !400"),
+            ("Condition", "$current-problems,<p>  !400"),
+            ("", "$current-medications&_type=MedicationRequest,"
+                 "MedicationStatement,Condition  m1 t1")):
+        table(s, kind, f"_list={text}")
+    table(s, "Patient", "_has:Condition:patient:_list=$current-problems  p")
+
+
 @both("_list and _filter")
 def _(s):
     ward(s)
