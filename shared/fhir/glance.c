@@ -15,7 +15,7 @@
 static inline bool
 skip(hie_str_t *s, hie_str_t token)
 {
-    while (s->len > 0 && s->ptr[0] <= ' ' && s->ptr[0] >= 0) {
+    while (s->len > 0 && (unsigned char) s->ptr[0] <= ' ') {
         s->ptr++;
         s->len--;
     }
